@@ -1,0 +1,139 @@
+"""What a worker receives and sends back: the internal API's models.
+
+A job is complete: a worker needs nothing else but the bytes its grant names. Everything that
+was approved is inside `content`; the worker recomputes the hash and runs `content` alone.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from carrel_protocol.answers import QueryAnswer
+from carrel_protocol.base import Received, Sent
+from carrel_protocol.canonical import tagged_hash
+from carrel_protocol.plan import QueryPlan
+from carrel_protocol.privacy import MECHANISM_VERSION, Noise
+from carrel_protocol.schema import TableSchema, UnitBounds
+
+
+class QueryContent(Sent):
+    """All that an approval of a query covers."""
+
+    kind: Literal["query"] = "query"
+    requester: str
+    dataset_id: str
+    version_id: str
+    data_commitment: str
+    """HMAC(site key, digest of the stored bytes): binds the data without revealing its digest."""
+    metadata_revision: int
+    policy_revision: int
+    mechanism_version: int = MECHANISM_VERSION
+    table: TableSchema
+    plan: QueryPlan
+    bounds: UnitBounds
+    noise: tuple[Noise, ...]
+    """One per primitive of `sensitivity.lower(plan, table, bounds)`, in its order."""
+    claimed: tuple["Claimed", ...]
+    """What each primitive was priced at; a worker refuses noise too small for it."""
+    confidence: float = 0.95
+
+    def content_hash(self) -> str:
+        return tagged_hash("request-content/query/1", self.model_dump(mode="json"))
+
+
+class Claimed(Sent):
+    """The privacy parameter that a primitive's charge was worked out from."""
+
+    kind: Literal["epsilon", "rho"]
+    value: float = Field(gt=0, allow_inf_nan=False)
+
+
+QueryContent.model_rebuild()
+
+
+class StorageGrant(Received):
+    """Leave to read one version's bytes until `expires_at`: an unguessable path below the root."""
+
+    path: str
+    digest: str
+    size: int
+    expires_at: float
+
+
+class QueryJob(Received):
+    kind: Literal["query"] = "query"
+    run_id: str
+    epoch: int
+    claim_token: str
+    lease_seconds: float
+    deadline_ms: int
+    """The worker holds its slot until claim + deadline, so that a slot's freedom tells nothing."""
+    content: QueryContent
+    content_hash: str
+    data: StorageGrant
+
+
+class IngestJob(Received):
+    kind: Literal["ingest"] = "ingest"
+    run_id: str
+    epoch: int
+    claim_token: str
+    lease_seconds: float
+    version_id: str
+    source_format: Literal["csv", "csv.gz", "parquet"]
+    table: TableSchema
+    source: StorageGrant
+    target_path: str
+    """Where to leave the laid-out table: a path below the storage root, the worker's to create."""
+
+
+Job = Annotated[QueryJob | IngestJob, Field(discriminator="kind")]
+
+
+class ClaimRequest(Sent):
+    protocol_version: int
+    mechanism_version: int
+
+
+class Heartbeat(Sent):
+    claim_token: str
+    epoch: int
+    progress: float | None = Field(default=None, ge=0, le=1)
+    """Owner-only, for ingest; a private run's public progress is a clock."""
+
+
+class HeartbeatReply(Received):
+    cancelled: bool
+
+
+class QuerySucceeded(Sent):
+    kind: Literal["query"] = "query"
+    claim_token: str
+    epoch: int
+    answer: QueryAnswer
+    cpu_ms: float
+    wall_ms: float
+
+
+class IngestSucceeded(Sent):
+    kind: Literal["ingest"] = "ingest"
+    claim_token: str
+    epoch: int
+    digest: str
+    size: int
+    rows: int
+    units: int
+    report: dict[str, dict[str, int]]
+    """Per column, owner-only: {"clamped": n, "nulls": n, "unknown": n}."""
+
+
+Succeeded = Annotated[QuerySucceeded | IngestSucceeded, Field(discriminator="kind")]
+
+
+class Failed(Sent):
+    """A failure's details go to the owner only; a researcher sees that the run failed."""
+
+    claim_token: str
+    epoch: int
+    reason: str = Field(max_length=20_000)
+    retryable: bool = False
