@@ -82,7 +82,7 @@ class Lowered:
     groups_per_unit: int
 
 
-class TooManyKeys(ValueError):
+class TooManyKeysError(ValueError):
     """The public keys of the GROUP BY columns multiply to more than `MAX_KEYS`."""
 
 
@@ -101,7 +101,7 @@ def lower(plan: QueryPlan, schema: TableSchema, bounds: UnitBounds) -> Lowered:
             raise ValueError(f"{name!r} has no public keys to group by")
         keys *= len(values)
         if keys > MAX_KEYS:
-            raise TooManyKeys(f"the answer would have more than {MAX_KEYS} rows")
+            raise TooManyKeysError(f"the answer would have more than {MAX_KEYS} rows")
     grouped = bool(plan.group_by)
     k = bounds.rows_per_group if grouped else bounds.rows_per_unit
     groups = min(bounds.groups_per_unit, keys) if grouped else 1

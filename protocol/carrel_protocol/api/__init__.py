@@ -1,0 +1,1 @@
+"""The REST API's wire models, a module for each resource."""

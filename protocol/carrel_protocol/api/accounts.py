@@ -1,0 +1,119 @@
+"""People and their API keys."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, SecretStr, StringConstraints
+
+from carrel_protocol.api.common import Role
+from carrel_protocol.base import Received, Sent
+
+Email = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}$", max_length=320, to_lower=True
+    ),
+]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+NewPassword = Annotated[SecretStr, Field(min_length=12, max_length=200)]
+
+
+class Scope(StrEnum):
+    """What a key may be used for; never more than its person's role allows."""
+
+    READ = "read"
+    ASK = "ask"
+    REVIEW = "review"
+    ADMIN = "admin"
+
+
+class SetupCreate(Sent):
+    """The first run: turns the token printed by `carrel up` into the first owner."""
+
+    token: SecretStr
+    name: Label
+    email: Email
+    password: NewPassword
+
+
+class SetupStatus(Received):
+    done: bool
+
+
+class UserCreate(Sent):
+    name: Label
+    email: Email
+    role: Role
+    password: NewPassword
+
+
+class UserUpdate(Sent):
+    name: Label | None = None
+    role: Role | None = None
+    active: bool | None = None
+
+
+class User(Received):
+    id: str
+    name: str
+    email: str
+    role: Role
+    active: bool
+    created_at: datetime
+
+
+class KeyCreate(Sent):
+    label: Label
+    scopes: tuple[Scope, ...] = Field(default=(Scope.READ, Scope.ASK), min_length=1, max_length=4)
+    expires_in_days: int = Field(default=90, ge=1, le=366)
+
+
+class TokenCreate(Sent):
+    """Signs in with a password and gets a key: how a person gets their first one."""
+
+    email: Email
+    password: SecretStr = Field(max_length=200)
+    key: KeyCreate
+
+
+class ApiKey(Received):
+    id: str
+    label: str
+    prefix: str
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class ApiKeyWithSecret(ApiKey):
+    """The only answer that ever carries the key itself."""
+
+    secret: str
+
+
+class OwnerWithKey(Received):
+    user: User
+    key: ApiKeyWithSecret
+
+
+class Worker(Received):
+    id: str
+    name: str
+    queues: tuple[str, ...]
+    created_at: datetime
+    last_seen_at: datetime | None
+    revoked_at: datetime | None
+
+
+class WorkerCreate(Sent):
+    name: Label
+    queues: tuple[
+        Annotated[str, StringConstraints(pattern=r"^(ingest|query|code|train)$")], ...
+    ] = Field(min_length=1, max_length=4)
+
+
+class WorkerWithSecret(Worker):
+    secret: str

@@ -1,0 +1,192 @@
+"""Asking: prices, requests, votes, runs and answers."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from carrel_protocol.answers import QueryAnswer
+from carrel_protocol.api.common import Person, SignedHead
+from carrel_protocol.base import Received, Sent, Text
+from carrel_protocol.jobs import QueryContent
+from carrel_protocol.plan import QueryPlan
+from carrel_protocol.privacy import Noise, PrivacyTarget
+from carrel_protocol.schema import UnitBounds
+
+
+class RequestState(StrEnum):
+    SUBMITTED = "submitted"
+    CHANGES_REQUESTED = "changes_requested"
+    APPROVED = "approved"
+    OVER_BUDGET = "over_budget"
+    QUEUED = "queued"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class OutputState(StrEnum):
+    HELD = "held"
+    RELEASED = "released"
+    WITHHELD = "withheld"
+
+
+class QueryAsk(Sent):
+    """A question: SQL or a plan, and how private the answer must be."""
+
+    dataset: str = Field(min_length=1, max_length=200)
+    """The dataset's id or name."""
+    sql: str | None = Field(default=None, max_length=100_000)
+    plan: QueryPlan | None = None
+    target: PrivacyTarget
+    bounds: UnitBounds | None = None
+    """Instead of the dataset's own bounds per unit."""
+
+
+class RequestCreate(QueryAsk):
+    kind: Literal["query"] = "query"
+    purpose: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    review: bool = False
+    """Ask for a person's approval even where policy would approve at once."""
+
+
+class ExpectedError(Received):
+    """Half-width of the interval at `confidence`; `expected` marks AVG's, at the declared size."""
+
+    measure: str
+    plus_minus: float
+    confidence: float
+    expected: bool
+
+
+class Price(Received):
+    """What a question costs and what it would leave, before anything is asked."""
+
+    epsilon: float | None
+    """The sum over primitives, when noise is discrete Laplace."""
+    rho: float | None
+    """The sum over primitives, when noise is discrete Gaussian."""
+    costs: tuple[int, int]
+    """At the account's two orders, in nano-units, minimum charge included."""
+    share: float
+    """Of the account's limit, at the better order."""
+    share_left_after: float
+    expected_errors: tuple[ExpectedError, ...]
+    noise: tuple[Noise, ...]
+    groups: int
+    deadline_ms: int
+    affordable: bool
+    approval: Literal["automatic", "review"]
+    plan: QueryPlan
+    in_words: str
+
+
+class Comment(Received):
+    id: str
+    author: Person
+    text: str
+    kind: Literal["comment", "vote", "event"]
+    at: datetime
+
+
+class Vote(Received):
+    reviewer: Person
+    decision: Literal["approve", "reject", "return"]
+    content_hash: str
+    reason: str
+    counts: bool
+    """False once an edit has voided it."""
+    at: datetime
+
+
+class Decision(Sent):
+    """A vote, bound to the content its reviewer was shown."""
+
+    content_hash: str
+    reason: str = Field(default="", max_length=4000)
+
+
+class ReasonedDecision(Sent):
+    """Returning or rejecting needs a reason that the researcher can read."""
+
+    content_hash: str
+    reason: Text
+
+
+class Run(Received):
+    """A run on its public clock: nothing here changes with private facts before the deadline."""
+
+    id: str
+    request_id: str
+    state: RunState
+    progress: float
+    queued_at: datetime
+    deadline_ms: int
+    finished_at: datetime | None
+    answer: QueryAnswer | None = None
+    receipt: SignedHead | None = None
+
+
+class Request(Received):
+    id: str
+    kind: Literal["query"]
+    dataset: str
+    dataset_id: str
+    requester: Person
+    purpose: str
+    state: RequestState
+    sql: str | None
+    content: QueryContent
+    content_hash: str
+    price: Price
+    run: Run | None
+    votes: tuple[Vote, ...]
+    votes_needed: int
+    reused: bool = False
+    """True when this was asked before: the stored answer, at no further cost."""
+    etag: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+
+
+class RequestSummary(Received):
+    id: str
+    kind: Literal["query"]
+    dataset: str
+    requester: Person
+    purpose: str
+    state: RequestState
+    run_state: RunState | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class RequestEdit(Sent):
+    """A new question in place of one that was returned; earlier votes are void."""
+
+    sql: str | None = Field(default=None, max_length=100_000)
+    plan: QueryPlan | None = None
+    target: PrivacyTarget | None = None
+    bounds: UnitBounds | None = None
+    purpose: str | None = Field(default=None, max_length=4000)
+
+
+class Receipt(Received):
+    """What a researcher can keep: the charge, the answer's digest, and the signed log head."""
+
+    run_id: str
+    content_hash: str
+    costs: tuple[int, int]
+    head: SignedHead
