@@ -1,0 +1,116 @@
+"""A site's settings: environment variables CARREL_*, and secrets in files of mode 0600.
+
+Passwords need not stand in the environment: a database URL without one takes it from
+`secrets_dir/app_database_password` (or `owner_database_password`).
+"""
+
+from functools import cached_property, lru_cache
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class MissingSecret(RuntimeError):
+    """A secret that the site cannot run without is not there, or its file cannot be read."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="CARREL_", extra="ignore", frozen=True)
+
+    database_url: str = Field(
+        default="postgresql+psycopg://carrel_app@localhost/carrel", repr=False
+    )
+    """As carrel_app: owns nothing and cannot alter what it may only append to."""
+    owner_database_url: str | None = Field(default=None, repr=False)
+    """As carrel_owner: migrations only."""
+    broker_url: str = Field(default="redis://localhost:6379/0", repr=False)
+    """In kombu's form; a unix socket is `redis+socket:///path?virtual_host=0`."""
+    site_url: str = "http://127.0.0.1:8750"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8750, ge=0, le=65535)
+
+    data_dir: Path = Path("carrel-data")
+    storage_dir: Path = Path()
+    """Uploaded and laid-out tables; `data_dir/storage` unless set."""
+    secrets_dir: Path = Path()
+    """`data_dir/secrets` unless set; its files are 0600."""
+    anchors_file: Path = Path()
+    """Signed audit heads, one JSON object a line, outside the database; only ever appended to."""
+
+    worker_lease_seconds: float = Field(default=30.0, gt=0)
+    """A claimed run whose worker is silent for longer goes back to the queue."""
+    upload_max_bytes: int = Field(default=5 * 2**30, gt=0)
+    upload_max_concurrent: int = Field(default=2, gt=0)
+    request_max_bytes: int = Field(default=2**20, gt=0)
+    """Of a JSON body; uploads have their own cap."""
+    database_pool_size: int = Field(default=10, gt=0)
+    log_level: str = "INFO"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _locate(cls, values: dict[str, object]) -> dict[str, object]:
+        """Paths that were not set lie below the data directory; URLs get their password."""
+        data = Path(str(values.get("data_dir", "carrel-data"))).absolute()
+        values["data_dir"] = data
+        values.setdefault("storage_dir", data / "storage")
+        values.setdefault("secrets_dir", data / "secrets")
+        values.setdefault("anchors_file", data / "anchors.jsonl")
+        secrets = Path(str(values["secrets_dir"]))
+        for field, name in (
+            ("database_url", "app_database_password"),
+            ("owner_database_url", "owner_database_password"),
+        ):
+            url = values.get(field)
+            if url and (secrets / name).is_file():
+                values[field] = with_password(str(url), _read(secrets / name))
+        return values
+
+    @property
+    def site_key_file(self) -> Path:
+        """32 bytes in hex: the HMAC key of data commitments and of hashed credentials."""
+        return self.secrets_dir / "site_key"
+
+    @property
+    def audit_signing_key_file(self) -> Path:
+        """Ed25519 private key in PEM (PKCS #8): signs audit heads."""
+        return self.secrets_dir / "audit_signing_key.pem"
+
+    @property
+    def setup_token_file(self) -> Path:
+        """Whoever reads it may create the first owner, once."""
+        return self.secrets_dir / "setup_token"
+
+    @cached_property
+    def site_key(self) -> bytes:
+        """The 32 bytes of `site_key_file`. Raises MissingSecret: without a key nothing runs."""
+        try:
+            key = bytes.fromhex(_read(self.site_key_file))
+        except ValueError as error:
+            raise MissingSecret(f"{self.site_key_file} does not hold 64 hex digits") from error
+        if len(key) != 32:
+            raise MissingSecret(f"{self.site_key_file} holds {len(key)} bytes; it must hold 32")
+        return key
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise MissingSecret(f"cannot read {path}: {error.strerror}") from error
+
+
+def with_password(url: str, password: str) -> str:
+    """`url` with `password` filled in where its user part names none."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    if not at or ":" in user:
+        return url
+    return urlunsplit(parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}"))
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()
