@@ -182,11 +182,3 @@ class RequestEdit(Sent):
     bounds: UnitBounds | None = None
     purpose: str | None = Field(default=None, max_length=4000)
 
-
-class Receipt(Received):
-    """What a researcher can keep: the charge, the answer's digest, and the signed log head."""
-
-    run_id: str
-    content_hash: str
-    costs: tuple[int, int]
-    head: SignedHead

@@ -1,0 +1,7 @@
+"""The one clock: UTC, always with its zone."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,110 @@
+"""Sessions and transactions.
+
+Services take a `Session` and never commit; callers wrap them in `Database.transact`, the one
+place that commits, retries what PostgreSQL asks to be retried, and runs what has to wait for
+the commit. Lock order everywhere: request, run, accounts by ascending id, audit head last.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+from sqlalchemy import MetaData, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+Hook = Callable[[Session], None]
+
+_RETRIED = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+_ATTEMPTS = 8
+
+
+class Base(DeclarativeBase):
+    """Every table. Constraint names are fixed so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Database:
+    """A pool of connections as the role in `url` (postgresql+psycopg://…)."""
+
+    def __init__(self, url: str, *, pool_size: int = 16) -> None:
+        self.url = url
+        self.engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=20,
+            pool_use_lifo=True,
+            connect_args={"application_name": "carrel", "connect_timeout": 10},
+        )
+        self._reading = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def transact(self, work: Callable[[Session], Result]) -> Result:
+        """Run `work` in one transaction and commit it; run it again on a deadlock.
+
+        `work` must be repeatable: its only effects are in the session it is given. A connection
+        that was lost before the commit began is replaced and the work run again; one lost during
+        the commit is an error, since nobody can say whether it took effect.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            committing = False
+            with Session(self.engine, expire_on_commit=False) as session:
+                try:
+                    result = work(session)
+                    session.flush()
+                    for hook in session.info.pop("before_commit", {}).values():
+                        hook(session)
+                    committing = True
+                    session.commit()
+                except DBAPIError as error:
+                    session.rollback()
+                    lost = error.connection_invalidated and not committing
+                    state = getattr(error.orig, "sqlstate", None)
+                    if attempt == _ATTEMPTS or not (lost or state in _RETRIED):
+                        raise
+                    time.sleep(random.uniform(0, 0.004 * 2**attempt))  # noqa: S311
+                    continue
+            _run_after_commit(session)
+            return result
+        raise AssertionError("unreachable")
+
+    def read(self, work: Callable[[Session], Result]) -> Result:
+        """Run a look-up outside a transaction: one round trip a statement, nothing written."""
+        with Session(self._reading, expire_on_commit=False, autoflush=False) as session:
+            return work(session)
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def before_commit(session: Session, name: str, hook: Hook) -> None:
+    """Run `hook` last thing before the commit; one hook a name."""
+    session.info.setdefault("before_commit", {}).setdefault(name, hook)
+
+
+def after_commit(session: Session, action: Callable[[], Any]) -> None:
+    """Run `action` once the commit has taken effect, in the order of registration."""
+    session.info.setdefault("after_commit", []).append(action)
+
+
+def _run_after_commit(session: Session) -> None:
+    for action in session.info.pop("after_commit", []):
+        try:
+            action()
+        except Exception:
+            # The row is the truth: whatever this was to tell, the reaper tells again.
+            log.exception("after_commit_failed")

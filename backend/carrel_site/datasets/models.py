@@ -1,0 +1,89 @@
+"""Tables of populations, datasets and their immutable versions."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from carrel_site.core.db import Base
+from carrel_site.core.models import Timestamp
+
+
+class Population(Base):
+    """The owner's declaration that unit ids mean the same people. Accounts belong to it."""
+
+    __tablename__ = "populations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    description: Mapped[str]
+    each_limits: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class Dataset(Base):
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    description: Mapped[str]
+    population_id: Mapped[str] = mapped_column(ForeignKey("populations.id"), index=True)
+    table_schema: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    revision: Mapped[int]
+    policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    policy_revision: Mapped[int]
+    version_id: Mapped[str | None]
+    """The current version; no foreign key, as versions point back here."""
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class DatasetRevision(Base):
+    """What a dataset's metadata and policy were, revision by revision."""
+
+    __tablename__ = "dataset_revisions"
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    policy_revision: Mapped[int] = mapped_column(primary_key=True)
+    table_schema: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class DatasetVersion(Base):
+    """One immutable upload, as laid out by ingest. Sizes and digests are the owner's only."""
+
+    __tablename__ = "dataset_versions"
+    __table_args__ = (
+        CheckConstraint("state IN ('uploading', 'ingesting', 'ready', 'failed')", name="state"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
+    state: Mapped[str]
+    source_format: Mapped[str]
+    source_digest: Mapped[str | None]
+    source_size: Mapped[int | None] = mapped_column(BigInteger)
+    revision: Mapped[int]
+    """The metadata revision whose domains the stored table was laid out by."""
+    digest: Mapped[str | None]
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    rows: Mapped[int | None] = mapped_column(BigInteger)
+    units: Mapped[int | None] = mapped_column(BigInteger)
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    commitment: Mapped[str | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class DatasetAccess(Base):
+    __tablename__ = "dataset_access"
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    granted_by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    granted_at: Mapped[datetime] = mapped_column(Timestamp)

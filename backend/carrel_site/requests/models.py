@@ -1,0 +1,66 @@
+"""Tables of requests, votes and comments."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from carrel_site.core.db import Base
+from carrel_site.core.models import Timestamp
+
+
+class Request(Base):
+    __tablename__ = "requests"
+    __table_args__ = (
+        # One live request a question and account: asking twice joins the first (SOUNDNESS 9).
+        Index("uq_requests_memo", "memo_key", unique=True, postgresql_where=text("memo_key <> ''")),
+        Index("ix_requests_created", text("created_at DESC"), text("id DESC")),
+        Index("ix_requests_expiry", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
+    requester_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    purpose: Mapped[str]
+    state: Mapped[str] = mapped_column(index=True)
+    sql: Mapped[str | None]
+    target: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    bounds: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content_hash: Mapped[str]
+    price: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    memo_key: Mapped[str]
+    """Empty once the request has ended without an answer: failures are not remembered."""
+    votes_needed: Mapped[int]
+    version: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    updated_at: Mapped[datetime] = mapped_column(Timestamp)
+    expires_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class Vote(Base):
+    """A decision on one content hash. Votes on an earlier hash stay, and no longer count."""
+
+    __tablename__ = "votes"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
+    reviewer_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    decision: Mapped[str]
+    content_hash: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class Comment(Base):
+    __tablename__ = "comments"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
+    author_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    kind: Mapped[str]
+    text: Mapped[str]
+    at: Mapped[datetime] = mapped_column(Timestamp)

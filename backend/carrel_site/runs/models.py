@@ -1,0 +1,60 @@
+"""Tables of runs and workers. A run's row is the truth; the queue only carries its id."""
+
+from datetime import datetime
+
+from sqlalchemy import Double, ForeignKey, Index, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+
+from carrel_site.core.db import Base
+from carrel_site.core.models import Timestamp
+
+
+class Run(Base):
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(
+            "ix_runs_live",
+            "state",
+            postgresql_where=text("state IN ('queued', 'claimed', 'running')"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    queue: Mapped[str]
+    request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"), unique=True)
+    version_id: Mapped[str | None] = mapped_column(ForeignKey("dataset_versions.id"), index=True)
+    """The version an ingest run lays out; a query's version is in its content."""
+    state: Mapped[str]
+    epoch: Mapped[int]
+    """The fencing epoch: 0 until first claimed, one more at each claim; it never goes down."""
+    attempts_left: Mapped[int]
+    worker_id: Mapped[str | None] = mapped_column(ForeignKey("workers.id"))
+    claim_token_hash: Mapped[str | None]
+    lease_until: Mapped[datetime | None] = mapped_column(Timestamp)
+    progress: Mapped[float | None] = mapped_column(Double)
+    deadline_ms: Mapped[int]
+    queued_at: Mapped[datetime] = mapped_column(Timestamp)
+    published_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    claimed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    """When it was first claimed: where the public clock starts."""
+    finished_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    """Owner-only; researchers see `visible_at` in its place."""
+    visible_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    failure: Mapped[str | None]
+    cpu_ms: Mapped[float | None] = mapped_column(Double)
+    wall_ms: Mapped[float | None] = mapped_column(Double)
+    overran: Mapped[bool] = mapped_column(server_default="false")
+
+
+class Worker(Base):
+    __tablename__ = "workers"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    secret_hash: Mapped[str] = mapped_column(unique=True)
+    queues: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime] = mapped_column(Timestamp)
+    last_seen_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    revoked_at: Mapped[datetime | None] = mapped_column(Timestamp)
