@@ -10,12 +10,12 @@ bind again what it was sent and refuse a plan that changes.
 
 from collections.abc import Iterator
 
+from carrel_protocol.conditions import PlanError as PlanError  # noqa: PLC0414 (re-exported)
 from carrel_protocol.conditions import (
     Refusals,
     find_column,
     normal_condition,
 )
-from carrel_protocol.conditions import PlanError as PlanError  # noqa: PLC0414 (re-exported)
 from carrel_protocol.plan import (
     MAX_DEPTH,
     MAX_NODES,
