@@ -10,12 +10,8 @@ bind again what it was sent and refuse a plan that changes.
 
 from collections.abc import Iterator
 
-from carrel_protocol.conditions import PlanError as PlanError  # noqa: PLC0414 (re-exported)
-from carrel_protocol.conditions import (
-    Refusals,
-    find_column,
-    normal_condition,
-)
+from carrel_protocol.conditions import normal_condition
+from carrel_protocol.operands import PlanError, Refusals, find_column
 from carrel_protocol.plan import (
     MAX_DEPTH,
     MAX_NODES,
@@ -94,9 +90,7 @@ def children(node: Expression) -> tuple[Expression, ...]:
 
 def _check_size(root: Expression, refusals: Refusals) -> None:
     """Depth and node count, without recursion."""
-    nodes = 0
-    for depth, _node in _walk(root):
-        nodes += 1
+    for nodes, (depth, _node) in enumerate(_walk(root), start=1):
         if depth > MAX_DEPTH:
             refusals.add(
                 "where",
@@ -153,9 +147,7 @@ def _group_by(plan: QueryPlan, schema: TableSchema, refusals: Refusals) -> tuple
     return tuple(names)
 
 
-def _aggregates(
-    plan: QueryPlan, schema: TableSchema, refusals: Refusals
-) -> tuple[Aggregate, ...]:
+def _aggregates(plan: QueryPlan, schema: TableSchema, refusals: Refusals) -> tuple[Aggregate, ...]:
     checked: list[Aggregate] = []
     for index, aggregate in enumerate(plan.aggregates):
         if aggregate.column is None:

@@ -1,0 +1,456 @@
+"""The normal form of a WHERE condition.
+
+Every rewriting here holds in SQL's three-valued logic for every row that a stored table can
+hold, so a condition and its normal form are true, false and null for the same rows:
+
+- NOT is pushed inwards. De Morgan's laws and ¬¬a = a hold in Kleene's logic; the negation of a
+  comparison is the opposite comparison (both are null when a side is null).
+- AND and OR are flattened, sorted and rid of duplicates, TRUE and FALSE.
+- BETWEEN is two comparisons. Equalities on one column under OR are one IN, inequalities on one
+  column under AND one NOT IN, with their values sorted.
+- Constants are worked out. A comparison with a constant has the constant on its right.
+- Stored numbers are whole multiples of the column's resolution inside its public domain, so
+  `x > 70.5` on an integer column is `x >= 71`. A comparison that no value of the domain can
+  change is TRUE or FALSE, and null where the column is null.
+"""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Literal
+
+from carrel_protocol.operands import (
+    Constant,
+    Operand,
+    Real,
+    Refusals,
+    Refused,
+    Truth,
+    Whole,
+    Words,
+    describe,
+    find_column,
+    literal,
+    nearest,
+    operand,
+    written,
+)
+from carrel_protocol.plan import (
+    Between,
+    BooleanLiteral,
+    ColumnRef,
+    Comparison,
+    DecimalLiteral,
+    Expression,
+    In,
+    IntegerLiteral,
+    IsNull,
+    Logical,
+    Not,
+    TextLiteral,
+)
+from carrel_protocol.schema import MAX_ABS_STORED, CategoryColumn, TableSchema
+
+Op = Literal["eq", "ne", "lt", "le", "gt", "ge"]
+_OPPOSITE: dict[Op, Op] = {
+    "eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt",
+}  # fmt: skip
+_MIRRORED: dict[Op, Op] = {
+    "eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le",
+}  # fmt: skip
+_HOLDS: dict[Op, Callable[[Fraction, Fraction], bool]] = {
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+}
+MAX_CONDITIONS = 200
+MAX_LISTED = 1000
+TRUE = BooleanLiteral(value=True)
+FALSE = BooleanLiteral(value=False)
+
+
+def normal_condition(
+    root: Expression, schema: TableSchema, path: str, refusals: Refusals
+) -> Expression | None:
+    """The normal form of `root`; None once its errors were recorded.
+
+    `root` is at most `plan.MAX_DEPTH` deep: the caller has checked.
+    """
+    try:
+        return _Normaliser(schema, refusals).condition(root, path, negated=False)
+    except Refused:
+        return None
+
+
+class _Normaliser:
+    def __init__(self, schema: TableSchema, refusals: Refusals) -> None:
+        self.schema = schema
+        self.refusals = refusals
+
+    def refuse(self, path: str, message: str) -> Refused:
+        self.refusals.add(path, message)
+        return Refused()
+
+    def operand(self, node: Expression, path: str) -> Operand:
+        return operand(node, self.schema, path, self.refusals)
+
+    def condition(  # noqa: PLR0911 (one return a kind of node)
+        self, node: Expression, path: str, *, negated: bool
+    ) -> Expression:
+        """The normal form of `node`, or of its negation."""
+        match node:
+            case BooleanLiteral():
+                return BooleanLiteral(value=node.value != negated)
+            case Not():
+                return self.condition(node.arg, f"{path}.arg", negated=not negated)
+            case Logical():
+                return self.logical(node, path, negated=negated)
+            case Comparison():
+                left = self.operand(node.left, f"{path}.left")
+                right = self.operand(node.right, f"{path}.right")
+                op = _OPPOSITE[node.op] if negated else node.op
+                return self.comparison(op, left, right, f"{path}.left", f"{path}.right")
+            case Between():
+                return self.between(node, path, negated=negated)
+            case In():
+                return self.membership(node, path, negated=negated)
+            case IsNull():
+                column = find_column(node.arg.name, self.schema, f"{path}.arg", self.refusals)
+                if column is None:
+                    raise Refused
+                if not column.nullable:
+                    return BooleanLiteral(value=negated)
+                return _not(IsNull(arg=ColumnRef(name=column.name)), negated=negated)
+            case ColumnRef():
+                side = self.operand(node, path)
+                if isinstance(side, Truth):
+                    return _not(side.expression, negated=negated)
+                raise self.refuse(
+                    path, f"a condition is needed here, and this is {describe(side)}; compare it"
+                )
+            case _:
+                raise self.refuse(
+                    path, "a condition is needed here, and this is a value; compare it"
+                )
+
+    def logical(self, node: Logical, path: str, *, negated: bool) -> Expression:
+        args: list[Expression] = []
+        failed = False
+        for index, arg in enumerate(node.args):
+            try:
+                args.append(self.condition(arg, f"{path}.args[{index}]", negated=negated))
+            except Refused:
+                failed = True  # go on, so that every error is told at once
+        if failed:
+            raise Refused
+        return self.combined(_dual(node.op) if negated else node.op, args, path)
+
+    def between(self, node: Between, path: str, *, negated: bool) -> Expression:
+        arg, low, high = (
+            self.operand(side, f"{path}.{name}")
+            for name, side in (("arg", node.arg), ("low", node.low), ("high", node.high))
+        )
+        above: Op = "lt" if negated else "ge"
+        below: Op = "gt" if negated else "le"
+        ends = [
+            self.comparison(above, arg, low, f"{path}.arg", f"{path}.low"),
+            self.comparison(below, arg, high, f"{path}.arg", f"{path}.high"),
+        ]
+        return self.combined("or" if negated else "and", ends, path)
+
+    def combined(self, op: Literal["and", "or"], args: list[Expression], path: str) -> Expression:
+        neutral, absorbing = (TRUE, FALSE) if op == "and" else (FALSE, TRUE)
+        flat: dict[str, Expression] = {}
+        for arg in args:
+            inner = arg.args if isinstance(arg, Logical) and arg.op == op else (arg,)
+            for part in inner:
+                if part == absorbing:
+                    return absorbing
+                if part != neutral:
+                    flat[written(part)] = part
+        parts = self.gathered(op, list(flat.values()), path)
+        if not parts:
+            return neutral
+        if len(parts) == 1:
+            return parts[0]
+        if len(parts) > MAX_CONDITIONS:
+            raise self.refuse(
+                path,
+                f"more than {MAX_CONDITIONS} conditions are joined by {op.upper()}; "
+                "use IN or a range",
+            )
+        return Logical(op=op, args=tuple(sorted(parts, key=written)))
+
+    def gathered(
+        self, op: Literal["and", "or"], parts: list[Expression], path: str
+    ) -> list[Expression]:
+        """Equalities under OR as IN; inequalities under AND as NOT IN."""
+        lists: dict[str, list[tuple[Expression, tuple[Expression, ...]]]] = {}
+        for part in parts:
+            listed = _listed(part, negated=op == "and")
+            if listed is not None:
+                lists.setdefault(written(listed[0]), []).append(listed)
+        several = {key: group for key, group in lists.items() if len(group) > 1}
+        if not several:
+            return parts
+        rest = []
+        for part in parts:
+            listed = _listed(part, negated=op == "and")
+            if listed is None or written(listed[0]) not in several:
+                rest.append(part)
+        for group in several.values():
+            values = {written(value): value for _, listed in group for value in listed}
+            rest.append(self.listing(group[0][0], list(values.values()), path, negated=op == "and"))
+        return rest
+
+    def listing(
+        self, arg: Expression, values: list[Expression], path: str, *, negated: bool
+    ) -> Expression:
+        if len(values) == 1:
+            return Comparison(op="ne" if negated else "eq", left=arg, right=values[0])
+        if len(values) > MAX_LISTED:
+            raise self.refuse(path, f"more than {MAX_LISTED} values are listed; use a range")
+        ordered = In(arg=arg, values=tuple(sorted(values, key=_rank)))
+        return _not(ordered, negated=negated)
+
+    def comparison(  # noqa: PLR0911 (one return a pair of types)
+        self, op: Op, left: Operand, right: Operand, left_path: str, right_path: str
+    ) -> Expression:
+        """`left op right`; the paths say where each side was written."""
+        match left, right:
+            case (Constant(), Constant()):
+                return BooleanLiteral(value=_HOLDS[op](left.value, right.value))
+            case (Whole() | Real(), Constant()):
+                return self.against(op, left, right.value, right_path)
+            case (Constant(), Whole() | Real()):
+                return self.against(_MIRRORED[op], right, left.value, left_path)
+            case (Whole(), Whole()):
+                return _ordered(op, left.expression, right.expression)
+            case (Real(), Real()):
+                if left.step == right.step:
+                    return _ordered(op, left.expression, right.expression)
+                raise self.refuse(
+                    right_path,
+                    f"{left.expression.name!r} and {right.expression.name!r} are kept at "
+                    "different resolutions; compare each with a number",
+                )
+            case (Words(), Words()):
+                return self.texts(op, left, right, left_path, right_path)
+            case (Truth(), Truth()):
+                return self.truths(op, left, right, left_path, right_path)
+            case _:
+                raise self.refuse(right_path, _mismatch(left, right))
+
+    def against(self, op: Op, side: Whole | Real, value: Fraction, path: str) -> Expression:
+        """`side op value` with a value that the side can take, on its grid."""
+        if not side.is_column and abs(value) > MAX_ABS_STORED:
+            raise self.refuse(
+                path, "whole numbers go from -(2^53 - 1) to 2^53 - 1; write a smaller one"
+            )
+        steps = value / side.step
+        floor, ceil = math.floor(steps), math.ceil(steps)
+        if op in ("eq", "ne"):
+            if floor != ceil or not side.low <= floor <= side.high:
+                return _settled(side, holds=op == "ne")
+            return _stepped(op, side, floor)
+        if op in ("le", "lt"):
+            return _stepped("le", side, floor if op == "le" else ceil - 1)
+        return _stepped("ge", side, ceil if op == "ge" else floor + 1)
+
+    def texts(
+        self, op: Op, left: Words, right: Words, left_path: str, right_path: str
+    ) -> Expression:
+        if op not in ("eq", "ne"):
+            raise self.refuse(right_path, "text has no order here; use =, <> or IN")
+        if left.column is None and right.column is None:
+            return BooleanLiteral(value=(left.text == right.text) == (op == "eq"))
+        if left.column is None:
+            left, right, right_path = right, left, left_path
+        assert left.column is not None
+        reference = ColumnRef(name=left.column.name)
+        if right.column is None:
+            self.known_category(left.column, right.text, right_path)
+            return Comparison(op=op, left=reference, right=TextLiteral(value=right.text))
+        if left.column.categories != right.column.categories:
+            raise self.refuse(
+                right_path,
+                f"{left.column.name!r} and {right.column.name!r} have different lists of values; "
+                "compare each with a text",
+            )
+        return _ordered(op, reference, ColumnRef(name=right.column.name))
+
+    def known_category(self, column: CategoryColumn, text: str, path: str) -> None:
+        if text in column.categories:
+            return
+        some = ", ".join(repr(value) for value in column.categories[:8])
+        hint = nearest(text, column.categories) or (
+            f"; they are {some}{', …' if len(column.categories) > 8 else ''}"
+        )
+        raise self.refuse(path, f"{text!r} is not among the values of {column.name!r}{hint}")
+
+    def truths(
+        self, op: Op, left: Truth, right: Truth, left_path: str, right_path: str
+    ) -> Expression:
+        if op not in ("eq", "ne"):
+            raise self.refuse(right_path, "true and false have no order here; use = or <>")
+        for one, other, path in ((right, left, left_path), (left, right, right_path)):
+            if isinstance(one.expression, BooleanLiteral):
+                same = one.expression.value == (op == "eq")
+                return self.condition(other.expression, path, negated=not same)
+        if left.column is None or right.column is None:
+            raise self.refuse(
+                right_path,
+                "conditions cannot be compared with each other; join them by AND, OR, NOT",
+            )
+        return _ordered(op, left.expression, right.expression)
+
+    def membership(self, node: In, path: str, *, negated: bool) -> Expression:
+        arg = self.operand(node.arg, f"{path}.arg")
+        places = [
+            (f"{path}.values[{i}]", self.operand(value, f"{path}.values[{i}]"))
+            for i, value in enumerate(node.values)
+        ]
+        if isinstance(arg, Truth):
+            op: Op = "ne" if negated else "eq"
+            each = [self.comparison(op, arg, side, f"{path}.arg", p) for p, side in places]
+            return self.combined("and" if negated else "or", each, path)
+        found: dict[str, Expression] = {}
+        failed = False
+        for place, side in places:
+            try:
+                part = self.member(arg, side, place)
+            except Refused:
+                failed = True
+                continue
+            if part is not None:
+                found[written(part)] = part
+        if failed:
+            raise Refused
+        values = list(found.values())
+        match arg:
+            case Words(column=CategoryColumn() as column):
+                return self.listing(ColumnRef(name=column.name), values, path, negated=negated)
+            case Whole() | Real() if not values:
+                return _settled(arg, holds=negated)
+            case Whole() | Real() if len(values) == 1:
+                steps = int(_value(values[0]) / arg.step)
+                return _stepped("ne" if negated else "eq", arg, steps)
+            case Whole() | Real():
+                return self.listing(arg.expression, values, path, negated=negated)
+            case _:
+                return BooleanLiteral(value=bool(values) != negated)
+
+    def member(self, arg: Operand, side: Operand, path: str) -> Expression | None:
+        """One listed value in its normal form; None if `arg` can never equal it."""
+        match arg, side:
+            case (Words(column=CategoryColumn() as column), Words(column=None)):
+                self.known_category(column, side.text, path)
+                return TextLiteral(value=side.text)
+            case (Constant(), Constant()):
+                return TRUE if arg.value == side.value else None
+            case (Words(column=None), Words(column=None)):
+                return TRUE if arg.text == side.text else None
+            case (Whole() | Real(), Constant()):
+                steps = side.value / arg.step
+                possible = steps.denominator == 1 and arg.low <= steps <= arg.high
+                return literal(side.value) if possible else None
+            case _:
+                raise self.refuse(path, _mismatch(arg, side))
+
+
+def _mismatch(left: Operand, right: Operand) -> str:
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, Truth) and one.column and isinstance(other, Constant):
+            name = one.column.name
+            return f"{describe(one)} is not a number; write {name} or NOT {name}"
+        if isinstance(one, Real) and isinstance(other, Whole):
+            return (
+                f"{describe(one)} and {describe(other)} are kept at different resolutions; "
+                "compare each with a number"
+            )
+        if isinstance(one, Words) and not isinstance(other, Words):
+            return (
+                f"{describe(one)} cannot be compared with {describe(other)}; "
+                "text compares with text, and a number is written without quotes"
+            )
+    return f"{describe(left)} cannot be compared with {describe(right)}"
+
+
+def _stepped(op: Op, side: Whole | Real, steps: int) -> Expression:
+    """`side op steps` for eq, ne, le and ge: the one spelling among those that mean the same."""
+    low, high = side.low, side.high
+    always = {"le": steps >= high, "ge": steps <= low, "eq": low == high, "ne": False}[op]
+    never = {"le": steps < low, "ge": steps > high, "eq": False, "ne": low == high}[op]
+    if always or never:
+        return _settled(side, holds=always)
+    if op == "ne" and steps in (low, high):
+        return _stepped("ge", side, low + 1) if steps == low else _stepped("le", side, high - 1)
+    if (op == "le" and steps == low) or (op == "ge" and steps == high):
+        op = "eq"
+    return _plain(op, side, steps)
+
+
+def _plain(op: Op, side: Whole | Real, steps: int) -> Expression:
+    if isinstance(side, Whole) and abs(steps) > MAX_ABS_STORED:
+        # One step beyond what a literal can name: only ever `< -MAX` or `> MAX`.
+        op, steps = ("lt", steps + 1) if steps < 0 else ("gt", steps - 1)
+    return Comparison(op=op, left=side.expression, right=literal(steps * side.step))
+
+
+def _settled(side: Whole | Real, *, holds: bool) -> Expression:
+    """Always (never) true for a value of `side`'s public range, and null where it is null."""
+    if not side.nullable:
+        return BooleanLiteral(value=holds)
+    if isinstance(side, Whole) and max(abs(side.low), abs(side.high)) > MAX_ABS_STORED:
+        # A range that no literal can name: compare the expression with itself.
+        op: Op = "eq" if holds else "ne"
+        return Comparison(op=op, left=side.expression, right=side.expression)
+    if holds:
+        return _plain("le", side, side.high)
+    if side.low == side.high:
+        return _plain("ne", side, side.low)
+    ends = (_plain("eq", side, side.low), _plain("eq", side, side.high))
+    return Logical(op="and", args=tuple(sorted(ends, key=written)))
+
+
+def _ordered(op: Op, left: Expression, right: Expression) -> Expression:
+    """A comparison of two columns or expressions, the same whichever was written first."""
+    if written(left) > written(right):
+        op, left, right = _MIRRORED[op], right, left
+    return Comparison(op=op, left=left, right=right)
+
+
+def _listed(part: Expression, *, negated: bool) -> tuple[Expression, tuple[Expression, ...]] | None:
+    """(arg, values) of an equality or IN (of an inequality or NOT IN), or None."""
+    match part:
+        case Comparison(op=op, left=left, right=right) if op == ("ne" if negated else "eq"):
+            return (left, (right,)) if isinstance(right, _LITERALS) else None
+        case Not(arg=In() as inner) if negated:
+            return inner.arg, inner.values
+        case In() if not negated:
+            return part.arg, part.values
+        case _:
+            return None
+
+
+_LITERALS = (IntegerLiteral, DecimalLiteral, TextLiteral)
+
+
+def _rank(value: Expression) -> tuple[Fraction, str]:
+    return (Fraction(0), value.value) if isinstance(value, TextLiteral) else (_value(value), "")
+
+
+def _value(node: Expression) -> Fraction:
+    assert isinstance(node, IntegerLiteral | DecimalLiteral)
+    return Fraction(node.value)
+
+
+def _dual(op: Literal["and", "or"]) -> Literal["and", "or"]:
+    return "or" if op == "and" else "and"
+
+
+def _not(node: Expression, *, negated: bool) -> Expression:
+    return Not(arg=node) if negated else node
