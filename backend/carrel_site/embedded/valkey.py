@@ -43,14 +43,23 @@ class Valkey:
 
     def ready(self) -> bool:
         """Whether it answers PING; False while it starts or loads its file."""
+        try:
+            return self._ask(b"PING").startswith(b"+PONG")
+        except OSError:
+            return False
+
+    def flush(self) -> None:
+        """Forget every message. Raises OSError if it does not answer."""
+        reply = self._ask(b"FLUSHALL")
+        if not reply.startswith(b"+OK"):
+            raise OSError(reply.decode(errors="replace"))
+
+    def _ask(self, command: bytes) -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(2.0)
-            try:
-                connection.connect(str(self.socket))
-                connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")
-            except OSError:
-                return False
+            connection.connect(str(self.socket))
+            connection.sendall(command + b"\r\n")
+            return connection.recv(64)
 
     def url(self, database: int = 0) -> str:
         """kombu's URL."""
