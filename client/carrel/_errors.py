@@ -1,0 +1,320 @@
+"""Everything that can go wrong, one class per cause.
+
+    CarrelError
+    ├── ConfigurationError        no URL or key, or one that cannot be right
+    ├── ConnectionFailed          no answer came: name, network, TLS, timeout
+    ├── UnexpectedAnswer          something answered, but not a Carrel site's API
+    ├── NotSignedIn               401: the key is unknown, expired or revoked
+    ├── Forbidden                 403: this person or key may not do that
+    │   └── NotReviewer           … because they asked it themselves, or are no reviewer
+    ├── NotFound                  404: it does not exist, or you may not know that it does
+    ├── InvalidInput              what was sent does not fit
+    │   └── QueryNotAllowed       the question does; `errors` says where, the message shows it
+    ├── Conflict                  409: it cannot be done as things stand
+    │   ├── BudgetExceeded        the answer costs more than is left
+    │   ├── NoBudget              no account here: ask the owner for access
+    │   ├── KindPaused            too many failures; the owner has to look
+    │   ├── ReviewRequired        a person has to approve first; `request` is waiting
+    │   ├── InvalidTransition     the request's state does not allow it
+    │   ├── ContentChanged        it was edited since you read it
+    │   ├── DatasetNotReady       no version of the dataset can be asked yet
+    │   └── IdempotencyKeyReused
+    ├── RateLimited               429, still after retrying
+    ├── SiteUnavailable           502, 503, 504, still after retrying
+    ├── SiteBroken                500: the site failed; its owner can look up `request_id`
+    ├── UnknownProblem            a problem that this version of carrel has no class for
+    ├── RequestClosed             a request that ended without an answer
+    │   ├── RequestRejected
+    │   ├── RequestWithdrawn
+    │   └── RequestExpired
+    ├── ChangesRequested          a reviewer returned it: edit it, and it is submitted again
+    ├── RunFailed                 the run ended without an answer; it was charged
+    ├── RunCancelled
+    └── WaitTimeout               (also a TimeoutError) it goes on; wait again
+
+Every one has `status_code` and `code` (None when no HTTP answer caused it), `request_id` (the
+site's name for that one call, for its owner's logs), `detail`, `advice` and `errors`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from carrel_protocol.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from carrel._request import Request
+
+
+class CarrelError(Exception):
+    """The base of every error that carrel raises on purpose."""
+
+    default_advice: str | None = None
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        advice: str | None = None,
+        status_code: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        errors: tuple[dict[str, Any], ...] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.advice = advice or self.default_advice
+        self.status_code = status_code
+        self.code = code
+        self.request_id = request_id
+        self.errors = errors
+
+    def __str__(self) -> str:
+        lines = [self.detail, *self._places()]
+        if self.advice:
+            lines.append(self.advice)
+        if self.status_code is not None:
+            tag = f"HTTP {self.status_code}"
+            tag += f", {self.code}" if self.code else ""
+            tag += f", request {self.request_id}" if self.request_id else ""
+            lines.append(f"({tag})")
+        return "\n".join(lines)
+
+    def _places(self) -> list[str]:
+        """A line for each of `errors`."""
+        return [f"  {_where(error)}{error.get('message', '')}" for error in self.errors]
+
+
+class ConfigurationError(CarrelError):
+    """No URL or key was given, or one that cannot be right. Nothing was sent."""
+
+
+class ConnectionFailed(CarrelError):
+    """No answer came: a name that does not resolve, a refused connection, TLS, a timeout."""
+
+    default_advice = "Check the address, and that the site is up."
+
+
+class UnexpectedAnswer(CarrelError):
+    """Something answered that is no Carrel site's API: a proxy, a sign-in page, another program."""
+
+    default_advice = "Check that the URL is the site's own, and that no proxy stands in between."
+
+
+class NotSignedIn(CarrelError):
+    """The API key is unknown, expired or revoked."""
+
+    default_advice = (
+        "Pass another key to carrel.connect(key=…) or set CARREL_API_KEY; "
+        "keys expire, and the site's owner can give you a new one."
+    )
+
+
+class Forbidden(CarrelError):
+    """This person, or this key's scopes, may not do that."""
+
+
+class NotReviewer(Forbidden):
+    """Nobody reviews their own request, and not everybody is a reviewer."""
+
+
+class NotFound(CarrelError):
+    """It does not exist, or you may not know that it does."""
+
+    default_advice = "Check the name; `list(site.datasets)` shows what you have access to."
+
+
+class InvalidInput(CarrelError):
+    """What was sent does not fit; `errors` says where."""
+
+
+class QueryNotAllowed(InvalidInput):
+    """The question has something that cannot be answered privately, or that does not exist.
+
+    `errors` holds the places, `sql` the text if the question was written in SQL; the message
+    shows the text with a caret under each place.
+    """
+
+    sql: str | None = None
+
+    def _places(self) -> list[str]:
+        if self.sql is None:
+            return super()._places()
+        from carrel._carets import pointed_at  # only needed once something is wrong
+
+        return pointed_at(self.sql, self.errors)
+
+
+class Conflict(CarrelError):
+    """It cannot be done as things stand. Never retried by itself."""
+
+
+class BudgetExceeded(Conflict):
+    """The answer costs more than is left, for you or for everyone together. Nothing was charged."""
+
+    default_advice = (
+        "Ask for less: a smaller epsilon, fewer measures, a wider `within`. site.budget(dataset) "
+        "shows what is left; only the owner can raise it."
+    )
+
+
+class NoBudget(Conflict):
+    """You have no account at this dataset's population."""
+
+    default_advice = "Ask the site's owner for access to the dataset."
+
+
+class KindPaused(Conflict):
+    """Too many of your runs of this kind failed; the owner has to look before you go on."""
+
+    default_advice = "Write to the site's owner; asking again will not help until they have looked."
+
+
+class ReviewRequired(Conflict):
+    """A person has to approve this first. `request`, if there is one, is waiting for them."""
+
+    request: Request | None = None
+
+
+class InvalidTransition(Conflict):
+    """The request's state does not allow it."""
+
+    default_advice = "Look at request.refresh().state; it has moved on."
+
+
+class ContentChanged(Conflict):
+    """It was edited since you read it. What you decided on is no longer what is there."""
+
+    default_advice = "Call refresh(), read it again, and decide again."
+
+
+class DatasetNotReady(Conflict):
+    """No version of the dataset can be asked yet."""
+
+
+class IdempotencyKeyReused(Conflict):
+    """The same Idempotency-Key came with a different request."""
+
+
+class RateLimited(CarrelError):
+    """Too many calls, still after retrying. `retry_after` is in seconds, if the site said."""
+
+    retry_after: float | None = None
+
+
+class SiteUnavailable(CarrelError):
+    """The site, or something it needs, is down; still after retrying."""
+
+    default_advice = "Try again later. A question that was asked goes on: see site.requests."
+
+
+class SiteBroken(CarrelError):
+    """The site failed in a way it did not expect. Its owner can look up `request_id`."""
+
+
+class UnknownProblem(CarrelError):
+    """The site reports a problem that this version of carrel has no class for."""
+
+    default_advice = "A newer carrel may know it: pip install --upgrade carrel."
+
+
+class _OfRequest(CarrelError):
+    """An error about one request, which is at hand."""
+
+    request: Request | None = None
+
+
+class RequestClosed(_OfRequest):
+    """The request ended without an answer."""
+
+
+class RequestRejected(RequestClosed):
+    """A reviewer rejected it; `detail` quotes the reason."""
+
+
+class RequestWithdrawn(RequestClosed):
+    """It was withdrawn."""
+
+
+class RequestExpired(RequestClosed):
+    """Nobody decided on it, or nothing ran it, in time."""
+
+
+class ChangesRequested(_OfRequest):
+    """A reviewer returned it; `detail` quotes the reason."""
+
+    default_advice = "Change it with request.edit(…): it is submitted again, and earlier votes end."
+
+
+class RunFailed(_OfRequest):
+    """The run ended without an answer. Why is for the site's owner only; it was charged."""
+
+
+class RunCancelled(_OfRequest):
+    """The run was cancelled. If a worker had begun, it was charged."""
+
+
+class WaitTimeout(_OfRequest, TimeoutError):
+    """The time you gave is over; the request goes on."""
+
+
+_BY_CODE: dict[str, type[CarrelError]] = {
+    ErrorCode.INVALID_INPUT: InvalidInput,
+    ErrorCode.UNAUTHENTICATED: NotSignedIn,
+    ErrorCode.FORBIDDEN: Forbidden,
+    ErrorCode.NOT_FOUND: NotFound,
+    ErrorCode.METHOD_NOT_ALLOWED: InvalidInput,
+    ErrorCode.CONFLICT: Conflict,
+    ErrorCode.PRECONDITION_FAILED: ContentChanged,
+    ErrorCode.PRECONDITION_REQUIRED: InvalidInput,
+    ErrorCode.IDEMPOTENCY_KEY_REUSED: IdempotencyKeyReused,
+    ErrorCode.PAYLOAD_TOO_LARGE: InvalidInput,
+    ErrorCode.QUERY_NOT_ALLOWED: QueryNotAllowed,
+    ErrorCode.BUDGET_EXCEEDED: BudgetExceeded,
+    ErrorCode.NO_BUDGET: NoBudget,
+    ErrorCode.KIND_PAUSED: KindPaused,
+    ErrorCode.REVIEW_REQUIRED: ReviewRequired,
+    ErrorCode.NOT_REVIEWER: NotReviewer,
+    ErrorCode.INVALID_TRANSITION: InvalidTransition,
+    ErrorCode.CONTENT_CHANGED: ContentChanged,
+    ErrorCode.DATASET_NOT_READY: DatasetNotReady,
+    ErrorCode.CLAIM_LOST: Conflict,
+    ErrorCode.SETUP_DONE: Conflict,
+    ErrorCode.RATE_LIMITED: RateLimited,
+    ErrorCode.UNAVAILABLE: SiteUnavailable,
+    ErrorCode.INTERNAL: SiteBroken,
+}
+
+_BY_STATUS: dict[int, type[CarrelError]] = {
+    400: InvalidInput,
+    401: NotSignedIn,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    412: ContentChanged,
+    413: InvalidInput,
+    422: InvalidInput,
+    429: RateLimited,
+    500: SiteBroken,
+    502: SiteUnavailable,
+    503: SiteUnavailable,
+    504: SiteUnavailable,
+}
+
+
+def class_for(code: str | None, status: int) -> type[CarrelError]:
+    """The class of a problem: by its code; a code from a newer site falls back on the status."""
+    if code is not None and code in _BY_CODE:
+        return _BY_CODE[code]
+    return _BY_STATUS.get(status, UnknownProblem)
+
+
+def _where(error: dict[str, Any]) -> str:
+    loc = error.get("loc")
+    if isinstance(loc, list | tuple):
+        loc = ".".join(str(part) for part in loc)
+    if loc:
+        return f"{loc}: "
+    if error.get("line") is not None:
+        return f"line {error['line']}, column {error.get('column')}: "
+    return ""
