@@ -1,9 +1,11 @@
 """A site's settings: environment variables CARREL_*, and secrets in files of mode 0600.
 
 Passwords need not stand in the environment: a database URL without one takes it from
-`secrets_dir/app_database_password` (or `owner_database_password`).
+`secrets_dir/app_database_password` (or `owner_database_password`). What is not set is taken from
+the site that `carrel up` runs in `data_dir`, if it runs one.
 """
 
+import json
 from functools import cached_property, lru_cache
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -54,6 +56,8 @@ class Settings(BaseSettings):
         """Paths that were not set lie below the data directory; URLs get their password."""
         data = Path(str(values.get("data_dir", "carrel-data"))).absolute()
         values["data_dir"] = data
+        for field, value in _embedded(data).items():
+            values.setdefault(field, value)
         values.setdefault("storage_dir", data / "storage")
         values.setdefault("secrets_dir", data / "secrets")
         values.setdefault("anchors_file", data / "anchors.jsonl")
@@ -92,6 +96,16 @@ class Settings(BaseSettings):
         if len(key) != 32:
             raise MissingSecret(f"{self.site_key_file} holds {len(key)} bytes; it must hold 32")
         return key
+
+
+def _embedded(data: Path) -> dict[str, object]:
+    """Where the services of `carrel up` in `data` are, from the file it writes; else nothing."""
+    try:
+        written = json.loads((data / "site.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    names = ("site_url", "database_url", "owner_database_url", "broker_url")
+    return {name: written[name] for name in names if name in written}
 
 
 def _read(path: Path) -> str:

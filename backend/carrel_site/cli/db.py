@@ -1,8 +1,6 @@
 """`carrel db`: the schema."""
 
 import typer
-from alembic import command
-from alembic.config import Config
 
 from carrel_site.core.paths import migrations_dir
 from carrel_site.settings import get_settings
@@ -15,6 +13,9 @@ def upgrade(owner_url: str, revision: str = "head") -> None:
 
     Each runs in PostgreSQL's transactional DDL: it takes effect whole, or not at all.
     """
+    from alembic import command
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(migrations_dir()).replace("%", "%%"))
     config.attributes["url"] = owner_url

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from carrel_site.embedded.identity import Identity, shim_command
+from carrel_site.embedded.shim import KILL_ALL
 
 _POLL_SECONDS = 0.02
+_GUARD_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,19 @@ class Child:
 
     def stop(self) -> None:
         """Ask it to end, and kill its process group if it has not after `stop_seconds`."""
-        if self.exit_code() is None:
-            self._popen.send_signal(self.program.stop_signal)
-            if self.wait(self.program.stop_seconds) is None:
-                self.kill()
+        self.send(self.program.stop_signal)
+        if self.wait(self.program.stop_seconds) is None:
+            self.kill()
         self.wait(5.0)
 
+    def send(self, number: signal.Signals) -> None:
+        self._popen.send_signal(number)  # which does nothing to one that has ended
+
     def kill(self) -> None:
-        """Kill its process group, which is also its session: it began as a session's leader."""
+        """Kill its process group (its session too: it began as a leader), or all it guards."""
+        if self.program.guard:
+            self.send(KILL_ALL)
+            self.wait(_GUARD_SECONDS)
         if self.exit_code() is None:
             os.killpg(self.pid, signal.SIGKILL)
 

@@ -19,6 +19,8 @@ import sys
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 CLONE_NEWUSER = 0x10000000
+KILL_ALL = signal.SIGUSR1
+"""Tells a guard to kill what it guards; killing the guard itself would set that free."""
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -65,7 +67,7 @@ def die_with(parent: int, death_signal: int) -> None:
 def guard(program: list[str], parent: int) -> None:
     """Run `program`, pass signals on to it, and leave nothing of it behind. Does not return."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
-    watched = {*_FORWARDED, signal.SIGCHLD}
+    watched = {*_FORWARDED, KILL_ALL, signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     myself = os.getpid()
     child = os.fork()
@@ -76,7 +78,7 @@ def guard(program: list[str], parent: int) -> None:
     status = None
     while status is None:
         received = signal.sigwait(watched)
-        if os.getppid() != parent:
+        if received == KILL_ALL or os.getppid() != parent:
             break
         if received != signal.SIGCHLD:
             os.kill(child, received)

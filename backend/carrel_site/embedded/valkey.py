@@ -11,6 +11,7 @@ from pathlib import Path
 
 from carrel_site.embedded.binaries import valkey_server
 from carrel_site.embedded.process import Program, clean_environment
+from carrel_site.embedded.survivors import end_survivors
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Valkey:
     socket: Path
     log: Path
     durable: bool = True
+
+    def clear_stale_lock(self) -> None:
+        """After a SIGKILL, wait for what still shuts down: two must not write one file."""
+        end_survivors(self.data, "valkey-server")
 
     def program(self) -> Program:
         return Program(

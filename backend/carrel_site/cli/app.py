@@ -1,0 +1,80 @@
+"""The command tree. Each command imports what it needs when it runs, so that help is quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carrel_site.cli import db
+
+app = typer.Typer(
+    help="Carrel: host data that others compute on without seeing it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(db.app, name="db")
+
+DataDirOption = Annotated[
+    Path, typer.Option("--data-dir", envvar="CARREL_DATA_DIR", help="Where the site keeps its data")
+]
+PortOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port", min=1, max=65535, help="Listen here; otherwise on 8750, or the next free one"
+    ),
+]
+
+
+@app.command()
+def up(
+    data_dir: DataDirOption = Path("carrel-data"),
+    port: PortOption = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Runs at a time")] = 4,
+) -> None:
+    """Start a whole site on this machine: database, broker, API and worker, on 127.0.0.1."""
+    from carrel_site.cli.up import run_site
+
+    run_site(data_dir, port, concurrency=concurrency)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Default: CARREL_HOST or 127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Default: CARREL_PORT or 8750")] = None,
+    uds: Annotated[Path | None, typer.Option(help="Listen on this unix socket instead")] = None,
+    fd: Annotated[
+        int | None, typer.Option(help="An inherited listening socket", hidden=True)
+    ] = None,
+) -> None:
+    """Run the API against the PostgreSQL and the broker of the CARREL_* settings."""
+    from carrel_site.cli.serve import serve_api
+
+    serve_api(host=host, port=port, uds=uds, fd=fd)
+
+
+@app.command()
+def worker(
+    queues: Annotated[str, typer.Option(help="Comma-separated: query, ingest")] = "query,ingest",
+    concurrency: Annotated[int, typer.Option(min=1, help="Runs at a time")] = 4,
+    name: Annotated[str, typer.Option(help="Shown in logs")] = "carrel",
+) -> None:
+    """Run a worker with the CARREL_WORKER_* settings, beside the data."""
+    from carrel_site.cli.serve import run_worker
+
+    run_worker(queues, concurrency, name)
+
+
+@app.command()
+def beat() -> None:
+    """Run the scheduler: lost runs, deadlines, expiry and audit heads. One or several per site."""
+    from carrel_site.runs.beat import main as beat_main
+
+    beat_main()
+
+
+@app.command()
+def doctor(data_dir: DataDirOption = Path("carrel-data")) -> None:
+    """Check this machine and the settings; say what to do about what is wrong."""
+    from carrel_site.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(data_dir))

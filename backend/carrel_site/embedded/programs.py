@@ -1,0 +1,72 @@
+"""The site's own programs: API, beat and workers, as `carrel up` and the commands run them."""
+
+import sys
+from pathlib import Path
+
+from carrel_site.embedded.process import Program, clean_environment
+
+PYTHON = (sys.executable, "-P")  # -P: whatever lies in the working directory is not imported
+WORKER_QUEUES = ("query", "ingest")
+"""What the one embedded worker takes; its token is good for these."""
+
+
+def worker_arguments(queues: str, concurrency: int, name: str) -> tuple[str, ...]:
+    """Celery's command line. JSON and no remote control come from its app; no gossip from here."""
+    return (
+        *PYTHON,
+        *("-m", "celery", "-A", "carrel_worker.celery_app", "worker"),
+        *("--queues", queues, "--concurrency", str(concurrency), "--hostname", f"{name}@%h"),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+        *("--loglevel", "INFO"),
+    )
+
+
+def api_program(data_dir: Path, logs: Path, listener: int) -> Program:
+    """The API on an inherited listening socket."""
+    return Program(
+        name="api",
+        arguments=(*PYTHON, "-m", "carrel_site.cli", "serve", "--fd", str(listener)),
+        environment=clean_environment(CARREL_DATA_DIR=str(data_dir)),
+        log=logs / "api.log",
+        cwd=data_dir,
+        pass_fds=(listener,),
+        stop_seconds=6.0,
+    )
+
+
+def site_program(name: str, module: str, *arguments: str, data_dir: Path, logs: Path) -> Program:
+    """A module of the site's that finds its settings in the data directory."""
+    return Program(
+        name=name,
+        arguments=(*PYTHON, "-m", module, *arguments),
+        environment=clean_environment(CARREL_DATA_DIR=str(data_dir)),
+        log=logs / f"{name}.log",
+        cwd=data_dir,
+    )
+
+
+def worker_program(
+    name: str,
+    queues: str,
+    concurrency: int,
+    *,
+    site_url: str,
+    token_file: Path,
+    broker_url: str,
+    storage: Path,
+    logs: Path,
+) -> Program:
+    """A Celery worker. It gets what is named here and no other setting: no way to the database."""
+    return Program(
+        name=name,
+        arguments=worker_arguments(queues, concurrency, name),
+        environment=clean_environment(
+            CARREL_WORKER_SITE_URL=site_url,
+            CARREL_WORKER_TOKEN_FILE=str(token_file),
+            CARREL_WORKER_BROKER_URL=broker_url,
+            CARREL_WORKER_STORAGE_DIR=str(storage),
+        ),
+        log=logs / f"{name}.log",
+        cwd=storage,
+        guard=True,  # Celery's children do not end with their parent
+    )

@@ -1,0 +1,138 @@
+"""The one-command site: PostgreSQL, Valkey, API, beat and worker under one supervisor."""
+
+import http.client
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from carrel_site.embedded import ports
+from carrel_site.embedded.bootstrap import APP_ROLE, OWNER_ROLE, bootstrap_database
+from carrel_site.embedded.identity import Identity, server_identity
+from carrel_site.embedded.layout import DataDir
+from carrel_site.embedded.postgres import Postgres, prepare_sockets
+from carrel_site.embedded.programs import (
+    WORKER_QUEUES,
+    api_program,
+    site_program,
+    worker_program,
+)
+from carrel_site.embedded.secrets import ensure_secrets, read_secret
+from carrel_site.embedded.supervise import Say, Supervisor
+from carrel_site.embedded.valkey import Valkey
+
+HOST = "127.0.0.1"
+_SERVICE_SECONDS = 120.0
+"""PostgreSQL may have to recover from its log first."""
+_API_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RunningSite:
+    url: str
+    data: DataDir
+    supervisor: Supervisor
+
+    def has_owner(self) -> bool:
+        """Whether somebody has used the setup token."""
+        return bool(_setup_state(self.url).get("done"))
+
+
+@contextmanager
+def running_site(
+    directory: Path, port: int | None, say: Say, *, concurrency: int = 4
+) -> Iterator[RunningSite]:
+    """A site in `directory` that is up inside the block; afterwards nothing of it is left.
+
+    Raises AlreadyRunning, PortTaken, StartFailed, StopRequested (told to stop while starting),
+    BinariesMissing, NoIdentity, SecretsExposed, StillInUse, PostgresFailed.
+    """
+    data = DataDir(directory.absolute())
+    data.make()
+    with data.lock(), ports.listen(HOST, port) as listener, Supervisor(say) as supervisor:
+        ensure_secrets(data.secrets)
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        identity = server_identity(data.postgres)
+        run_dir = data.make_run_dir(identity)
+        try:
+            _start_services(supervisor, data, url, identity, run_dir)
+            prepare = site_program(
+                "prepare", "carrel_site.embedded.prepare", data_dir=data.root, logs=data.logs
+            )
+            supervisor.run(prepare, _SERVICE_SECONDS)
+            _start_programs(supervisor, data, url, listener.fileno(), concurrency)
+            supervisor.wait_ready("api", lambda: bool(_setup_state(url)), _API_SECONDS)
+            yield RunningSite(url, data, supervisor)
+        finally:
+            supervisor.stop_all()
+            shutil.rmtree(run_dir, ignore_errors=True)
+
+
+def _start_services(
+    supervisor: Supervisor, data: DataDir, url: str, identity: Identity, run_dir: Path
+) -> None:
+    """Start the database and the broker, and write down where they are."""
+    prepare_sockets(run_dir / "pg", identity)
+    postgres = Postgres(
+        data.postgres,
+        run_dir / "pg",
+        data.logs / "postgres.log",
+        read_secret(data.secrets, "superuser_database_password"),
+        identity,
+    )
+    valkey = Valkey(data.valkey, run_dir / "valkey.sock", data.logs / "valkey.log")
+    data.write_site_file(
+        {
+            "site_url": url,
+            "run_dir": str(run_dir),
+            "database_url": postgres.url(APP_ROLE),
+            "owner_database_url": postgres.url(OWNER_ROLE),
+            "broker_url": valkey.url(),
+        }
+    )
+    postgres.initialise()
+    supervisor.start(postgres.program(), before=postgres.clear_stale_lock)
+    supervisor.start(valkey.program(), before=valkey.clear_stale_lock)
+    supervisor.wait_ready("postgres", postgres.ready, _SERVICE_SECONDS)
+    bootstrap_database(
+        postgres.conninfo(),
+        read_secret(data.secrets, "owner_database_password"),
+        read_secret(data.secrets, "app_database_password"),
+    )
+    supervisor.wait_ready("valkey", valkey.ready, _SERVICE_SECONDS)
+
+
+def _start_programs(
+    supervisor: Supervisor, data: DataDir, url: str, listener: int, concurrency: int
+) -> None:
+    supervisor.start(api_program(data.root, data.logs, listener))
+    supervisor.start(
+        site_program("beat", "carrel_site.cli", "beat", data_dir=data.root, logs=data.logs)
+    )
+    supervisor.start(
+        worker_program(
+            "worker",
+            ",".join(WORKER_QUEUES),
+            concurrency,
+            site_url=url,
+            token_file=data.secrets / "worker_token",
+            broker_url=str(data.read_site_file()["broker_url"]),
+            storage=data.storage,
+            logs=data.logs,
+        )
+    )
+
+
+def _setup_state(url: str) -> dict[str, object]:
+    """GET /api/v1/setup; empty while the API does not answer."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=1.0)
+    try:
+        connection.request("GET", "/api/v1/setup")
+        response = connection.getresponse()
+        return dict(json.load(response)) if response.status == http.client.OK else {}
+    except (OSError, http.client.HTTPException, ValueError):
+        return {}
+    finally:
+        connection.close()
