@@ -33,7 +33,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "site_key": lambda: secrets.token_hex(32),
     "audit_signing_key.pem": _signing_key,
     "setup_token": _token,
-    "worker_token": _token,
+    "worker_token": lambda: f"cw_{_token()}",
 }
 
 
