@@ -1,0 +1,24 @@
+"""Entity tags, where two people may edit: what was read is named in what is written."""
+
+from pydantic import BaseModel
+
+from carrel_protocol.canonical import tagged_hash
+from carrel_site.core.errors import PreconditionFailed, PreconditionRequired
+
+
+def etag_of(shown: BaseModel) -> str:
+    """A strong entity tag (RFC 9110, 8.8.3) of what the caller was shown."""
+    return f'"{tagged_hash("etag/1", shown.model_dump(mode="json"))[:32]}"'
+
+
+def check_if_match(header: str | None, current: BaseModel) -> None:
+    """Raise unless the If-Match `header` names what is there now.
+
+    `PreconditionRequired` without one; `PreconditionFailed` when something changed meanwhile.
+    """
+    if header is None:
+        raise PreconditionRequired("A change needs the ETag of what it changes.")
+    if header.strip() == "*":
+        return
+    if etag_of(current) not in [tag.strip() for tag in header.split(",")]:
+        raise PreconditionFailed("It was changed since you read it.")

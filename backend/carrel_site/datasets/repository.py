@@ -1,0 +1,156 @@
+"""The datasets' queries."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from carrel_site.accounts.models import User
+from carrel_site.datasets.models import (
+    Dataset,
+    DatasetAccess,
+    DatasetRevision,
+    DatasetVersion,
+    Population,
+)
+from carrel_site.ledger.models import LedgerAccount
+from carrel_site.runs.models import Run
+
+
+def population(session: Session, ref: str, *, lock: bool = False) -> Population | None:
+    """A population by id or name."""
+    query = select(Population).where((Population.id == ref) | (Population.name == ref))
+    if lock:
+        query = query.with_for_update(key_share=True)
+    return session.scalars(query).one_or_none()
+
+
+def populations(user_id: str | None) -> Select[tuple[Population]]:
+    """All populations, or those behind datasets that `user_id` may use."""
+    query = select(Population)
+    if user_id is not None:
+        query = query.where(
+            Population.id.in_(
+                select(Dataset.population_id)
+                .join(DatasetAccess, DatasetAccess.dataset_id == Dataset.id)
+                .where(DatasetAccess.user_id == user_id)
+            )
+        )
+    return query
+
+
+def population_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
+    rows = session.execute(
+        select(Population.id, Population.name).where(Population.id.in_(list(ids)))
+    )
+    return {row.id: row.name for row in rows}
+
+
+def datasets(user_id: str | None) -> Select[tuple[Dataset]]:
+    """All datasets, or those that `user_id` may use."""
+    query = select(Dataset)
+    if user_id is not None:
+        query = query.join(DatasetAccess, DatasetAccess.dataset_id == Dataset.id).where(
+            DatasetAccess.user_id == user_id
+        )
+    return query
+
+
+def dataset(session: Session, ref: str, *, lock: bool = False) -> Dataset | None:
+    """A dataset by id or name."""
+    query = (
+        select(Dataset)
+        .where((Dataset.id == ref) | (Dataset.name == ref))
+        .execution_options(populate_existing=True)
+    )
+    if lock:
+        query = query.with_for_update(key_share=True)
+    return session.scalars(query).one_or_none()
+
+
+def granted_dataset(
+    session: Session, ref: str, user_id: str
+) -> tuple[Dataset, DatasetVersion | None] | None:
+    """A dataset that `user_id` was given access to, with its current version: one round trip."""
+    row = session.execute(
+        select(Dataset, DatasetVersion)
+        .join(
+            DatasetAccess,
+            (DatasetAccess.dataset_id == Dataset.id) & (DatasetAccess.user_id == user_id),
+        )
+        .outerjoin(DatasetVersion, DatasetVersion.id == Dataset.version_id)
+        .where((Dataset.id == ref) | (Dataset.name == ref))
+        .execution_options(populate_existing=True)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def has_access(session: Session, dataset_id: str, user_id: str) -> bool:
+    return session.get(DatasetAccess, (dataset_id, user_id)) is not None
+
+
+def table_at(session: Session, dataset_id: str, revision: int) -> dict[str, object]:
+    """The table's metadata as it was at `revision`."""
+    return session.scalars(
+        select(DatasetRevision.table_schema)
+        .where(DatasetRevision.dataset_id == dataset_id, DatasetRevision.revision == revision)
+        .limit(1)
+    ).one()
+
+
+def version(session: Session, version_id: str) -> DatasetVersion | None:
+    return session.get(DatasetVersion, version_id, with_for_update=True, populate_existing=True)
+
+
+def versions(dataset_id: str) -> Select[tuple[DatasetVersion]]:
+    return select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
+
+
+def runs_of(session: Session, version_ids: Iterable[str]) -> dict[str, str]:
+    """The ingest run of each version."""
+    rows = session.execute(
+        select(Run.version_id, func.max(Run.id))
+        .where(Run.version_id.in_(list(version_ids)))
+        .group_by(Run.version_id)
+    )
+    return {version_id: run_id for version_id, run_id in rows if version_id is not None}
+
+
+def ingested_before(session: Session, version_ids: Iterable[str]) -> set[str]:
+    """Those of `version_ids` whose upload nobody needs any more."""
+    return set(
+        session.scalars(
+            select(DatasetVersion.id).where(
+                DatasetVersion.id.in_(list(version_ids)),
+                DatasetVersion.state.in_(("ready", "failed")),
+            )
+        )
+    )
+
+
+def access(session: Session, dataset_id: str) -> list[tuple[DatasetAccess, User]]:
+    """Who may use a dataset, earliest grant first."""
+    rows = session.execute(
+        select(DatasetAccess, User)
+        .join(User, User.id == DatasetAccess.user_id)
+        .where(DatasetAccess.dataset_id == dataset_id)
+        .order_by(DatasetAccess.granted_at, DatasetAccess.user_id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def user(session: Session, ref: str) -> User | None:
+    """A person by id or e-mail."""
+    return session.scalars(
+        select(User).where((User.id == ref) | (User.email == ref.lower()))
+    ).one_or_none()
+
+
+def shared_accounts(session: Session, population_ids: Iterable[str]) -> dict[str, str]:
+    """The populations' own accounts: account id to population id."""
+    rows = session.execute(
+        select(LedgerAccount.id, LedgerAccount.population_id).where(
+            LedgerAccount.population_id.in_(list(population_ids)), LedgerAccount.user_id.is_(None)
+        )
+    )
+    return {row.id: row.population_id for row in rows}

@@ -1,0 +1,146 @@
+"""What requests and runs need of datasets: what may be asked of, and what ingest brought.
+
+The current version of a dataset is its newest ready one that was laid out by its current
+columns. So a change to the policy, to words, to bounds per unit or to the declared size keeps
+the version; a change to the columns needs a new upload before anything can be asked again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.datasets import DatasetPolicy
+from carrel_protocol.canonical import tagged_hmac
+from carrel_protocol.jobs import IngestSucceeded
+from carrel_protocol.schema import TableSchema
+from carrel_site.audit.log import SITE, record
+from carrel_site.core.db import after_commit
+from carrel_site.core.errors import NotFound
+from carrel_site.core.http import Caller
+from carrel_site.datasets import repository
+from carrel_site.datasets.errors import DatasetNotReady
+from carrel_site.datasets.models import Dataset, DatasetVersion
+from carrel_site.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerableDataset:
+    """A dataset that the caller may ask of, and the version that answers come from."""
+
+    dataset: Dataset
+    table: TableSchema
+    policy: DatasetPolicy
+    version_id: str
+    commitment: str
+    revision: int
+    policy_revision: int
+    population_id: str
+
+
+def get_answerable(session: Session, caller: Caller, ref: str) -> AnswerableDataset:
+    """The dataset with this id or name, if the caller was given access to it.
+
+    Whatever the role: asking always takes an access grant. Raises `NotFound` without one, and
+    `DatasetNotReady` when no version fits the current columns.
+    """
+    found = repository.granted_dataset(session, ref, caller.user_id)
+    if found is None:
+        raise missing(ref)
+    dataset, version = found
+    if version is None or version.commitment is None:
+        raise DatasetNotReady(f"The dataset {dataset.name!r} has no version to answer from yet.")
+    return AnswerableDataset(
+        dataset=dataset,
+        table=TableSchema.model_validate(dataset.table_schema),
+        policy=DatasetPolicy.model_validate(dataset.policy),
+        version_id=version.id,
+        commitment=version.commitment,
+        revision=dataset.revision,
+        policy_revision=dataset.policy_revision,
+        population_id=dataset.population_id,
+    )
+
+
+def missing(ref: str) -> NotFound:
+    """Said alike of what is not there and of what the caller may not see."""
+    return NotFound(
+        f"There is no dataset {ref!r} that you have access to.",
+        advice="Look at the list of datasets, or ask the owner for access.",
+    )
+
+
+def version_ready(
+    session: Session, site: Site, version_id: str, result: IngestSucceeded
+) -> None:
+    """Record what ingest laid out, and make it current if it is the newest that fits.
+
+    Nothing happens unless the version is being ingested: a version never changes.
+    """
+    version = repository.version(session, version_id)
+    if version is None or version.state != "ingesting":
+        return
+    version.state = "ready"
+    version.digest = result.digest
+    version.size = result.size
+    version.rows = result.rows
+    version.units = result.units
+    version.report = result.report
+    version.commitment = tagged_hmac(site.settings.site_key, "data-commitment/1", result.digest)
+    session.flush()
+    dataset = repository.dataset(session, version.dataset_id, lock=True)
+    assert dataset is not None
+    choose_current(session, dataset)
+    record(
+        session,
+        SITE,
+        "version.ready",
+        version.id,
+        dataset=dataset.id,
+        digest=result.digest,
+        current=dataset.version_id == version.id,
+    )
+    after_commit(session, lambda: site.storage.discard_upload(version_id))
+
+
+def version_failed(session: Session, version_id: str, error: str) -> None:
+    """Record why ingest failed, for the owner alone."""
+    version = repository.version(session, version_id)
+    if version is None or version.state != "ingesting":
+        return
+    version.state = "failed"
+    version.error = error.replace("\x00", "")
+    record(session, SITE, "version.failed", version.id, dataset=version.dataset_id)
+
+
+def choose_current(session: Session, dataset: Dataset) -> None:
+    """Point `dataset` (locked) at its newest ready version that has its current columns."""
+    wanted = layout(dataset.table_schema)
+    ready = repository.versions(dataset.id).where(DatasetVersion.state == "ready")
+    newest = ready.order_by(DatasetVersion.created_at.desc(), DatasetVersion.id.desc())
+    layouts: dict[int, Any] = {}
+    for version in session.scalars(newest):
+        if version.revision not in layouts:
+            table = repository.table_at(session, dataset.id, version.revision)
+            layouts[version.revision] = layout(table)
+        if layouts[version.revision] == wanted:
+            dataset.version_id = version.id
+            return
+    dataset.version_id = None
+
+
+def layout(table: dict[str, Any]) -> Any:
+    """What of a table's metadata its stored bytes depend on: the unit and the columns' domains."""
+    columns = [
+        {key: value for key, value in column.items() if key != "description"}
+        for column in table["columns"]
+    ]
+    return [table["unit_column"], columns]
+
+
+def sweep_uploads(session: Session, site: Site) -> int:
+    """Remove raw uploads that ingest is done with; returns how many."""
+    done = repository.ingested_before(session, site.storage.uploads())
+    for version_id in done:
+        site.storage.discard_upload(version_id)
+    return len(done)

@@ -1,0 +1,208 @@
+"""Bytes on disk: uploads as they came, versions as ingest laid them out, and grants to read them.
+
+Nothing here looks inside a file. Whoever may read one version gets a *grant*: a hard link at a
+path with 256 random bits in it, below a directory that can be entered but not listed. A grant's
+directory carries its expiry as its modification time; a beat removes those that have ended.
+
+    uploads/   0700  raw uploads, the site's alone, gone once ingest has ended
+    versions/  0770  laid-out tables: the worker writes them, as the same user or group
+    grants/    0711  <random>/<file>
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from carrel_site.core.errors import PayloadTooLarge
+
+_CHUNK = 1 << 20
+_FILE_MODE = 0o640
+_PARTIAL = ".partial"
+
+
+class PathOutsideStorage(ValueError):
+    """A relative path that leaves the storage root, or names none of its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A whole file: its path below the root, SHA-256 in hex, and size in bytes."""
+
+    path: str
+    digest: str
+    size: int
+
+
+class Incoming:
+    """A file being received. It appears under its name whole and synced, or never."""
+
+    def __init__(self, partial: Path, limit: int) -> None:
+        self._path = partial
+        self._limit = limit
+        self._sha256 = hashlib.sha256()
+        self.size = 0
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+        self._file = os.fdopen(descriptor, "wb")
+
+    def write(self, chunk: bytes) -> None:
+        """Append `chunk`; raises `PayloadTooLarge` past the limit."""
+        self.size += len(chunk)
+        if self.size > self._limit:
+            raise PayloadTooLarge(
+                f"The upload is larger than {self._limit} bytes.",
+                advice="Upload less, compress it (csv.gz, parquet), or raise "
+                "CARREL_UPLOAD_MAX_BYTES.",
+            )
+        self._sha256.update(chunk)
+        self._file.write(chunk)
+
+    def keep(self, target: Path, relative: str) -> Stored:
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._path.rename(target)
+        _sync_directory(target.parent)
+        return Stored(relative, self._sha256.hexdigest(), self.size)
+
+    def abandon(self) -> None:
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+class Storage:
+    """The files below `root`. Paths given out and taken are relative to it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> None:
+        """Make the directories. Partial uploads of an earlier process are removed."""
+        self.root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        for name, mode in (("uploads", 0o700), ("versions", 0o770), ("grants", 0o711)):
+            directory = self.root / name
+            if not directory.is_dir():
+                directory.mkdir(exist_ok=True)
+                directory.chmod(mode)
+        for partial in (self.root / "uploads").glob(f"*{_PARTIAL}"):
+            if time.time() - partial.stat().st_mtime > 24 * 3600:
+                partial.unlink(missing_ok=True)
+
+    # Uploads
+
+    @staticmethod
+    def upload_path(version_id: str) -> str:
+        """Where a version's raw upload is, relative to the root."""
+        return f"uploads/{_plain(version_id)}"
+
+    def receive(self, version_id: str, limit: int) -> Incoming:
+        """Start receiving a version's upload of at most `limit` bytes."""
+        return Incoming(self._at(self.upload_path(version_id) + _PARTIAL), limit)
+
+    def keep(self, incoming: Incoming, version_id: str) -> Stored:
+        """Sync a received upload and give it its name, atomically."""
+        relative = self.upload_path(version_id)
+        return incoming.keep(self._at(relative), relative)
+
+    def discard_upload(self, version_id: str) -> None:
+        """Remove a raw upload; nothing happens when it is not there."""
+        self._at(self.upload_path(version_id)).unlink(missing_ok=True)
+
+    def uploads(self) -> list[str]:
+        """The version ids whose raw upload is still here."""
+        return [
+            path.name for path in (self.root / "uploads").iterdir() if path.suffix != _PARTIAL
+        ]
+
+    # Versions
+
+    @staticmethod
+    def version_path(version_id: str) -> str:
+        """Where a version's laid-out table is, relative to the root."""
+        return f"versions/{_plain(version_id)}.parquet"
+
+    # Grants
+
+    def grant(self, relative: str, seconds: float) -> str:
+        """Leave to read the file at `relative` for `seconds`: an unguessable relative path.
+
+        Raises FileNotFoundError when there is no such file.
+        """
+        source = self._at(relative)
+        directory = self.root / "grants" / secrets.token_hex(32)
+        directory.mkdir()
+        try:
+            os.link(source, directory / source.name, follow_symlinks=False)
+            directory.chmod(0o711)
+            until = time.time() + seconds
+            os.utime(directory, (until, until))
+        except BaseException:
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        return f"grants/{directory.name}/{source.name}"
+
+    def revoke(self, path: str) -> None:
+        """End a grant. What already has the file open can read on; nobody can open it again."""
+        parts = PurePosixPath(path).parts
+        if len(parts) != 3 or parts[0] != "grants":
+            raise PathOutsideStorage(f"{path!r} is no grant")
+        shutil.rmtree(self._at(path).parent, ignore_errors=True)
+
+    def purge(self, older_than: float) -> int:
+        """End the grants that expired before `older_than` (a POSIX time); returns how many."""
+        ended = 0
+        for directory in (self.root / "grants").iterdir():
+            try:
+                expired = directory.stat().st_mtime < older_than
+            except FileNotFoundError:
+                continue
+            if expired:
+                shutil.rmtree(directory, ignore_errors=True)
+                ended += 1
+        return ended
+
+    # Digests
+
+    def measure(self, relative: str) -> Stored:
+        """The digest and size of the file at `relative`, read in chunks."""
+        sha256, size = hashlib.sha256(), 0
+        with self._at(relative).open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                sha256.update(chunk)
+                size += len(chunk)
+        return Stored(relative, sha256.hexdigest(), size)
+
+    def _at(self, relative: str) -> Path:
+        parts = PurePosixPath(relative).parts
+        if not parts or relative.startswith("/") or ".." in parts or "\x00" in relative:
+            raise PathOutsideStorage(f"{relative!r} is not below the storage root")
+        return self.root.joinpath(*parts)
+
+
+@contextmanager
+def receiving(storage: Storage, version_id: str, limit: int) -> Iterator[Incoming]:
+    """An upload that leaves nothing behind unless it is kept before the block ends."""
+    incoming = storage.receive(version_id, limit)
+    try:
+        yield incoming
+    finally:
+        incoming.abandon()
+
+
+def _plain(name: str) -> str:
+    if not name or not name.replace("_", "").isalnum() or not name.isascii():
+        raise PathOutsideStorage(f"{name!r} is no id")
+    return name
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
