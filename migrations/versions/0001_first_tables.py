@@ -247,6 +247,24 @@ def upgrade() -> None:
         op.f("ix_dataset_versions_dataset_id"), "dataset_versions", ["dataset_id"], unique=False
     )
     op.create_table(
+        "failures_excused",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("account_id", sa.String(), nullable=False),
+        sa.Column("by", sa.String(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"],
+            ["ledger_accounts.id"],
+            name=op.f("fk_failures_excused_account_id_ledger_accounts"),
+        ),
+        sa.ForeignKeyConstraint(["by"], ["users.id"], name=op.f("fk_failures_excused_by_users")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_failures_excused")),
+    )
+    op.create_index(
+        op.f("ix_failures_excused_account_id"), "failures_excused", ["account_id"], unique=False
+    )
+    op.create_table(
         "ledger_entries",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("account_id", sa.String(), nullable=False),
@@ -367,6 +385,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("queue", sa.String(), nullable=False),
         sa.Column("request_id", sa.String(), nullable=True),
+        sa.Column("account_id", sa.String(), nullable=True),
         sa.Column("version_id", sa.String(), nullable=True),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
@@ -385,6 +404,9 @@ def upgrade() -> None:
         sa.Column("cpu_ms", sa.Double(), nullable=True),
         sa.Column("wall_ms", sa.Double(), nullable=True),
         sa.Column("overran", sa.Boolean(), server_default="false", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["account_id"], ["ledger_accounts.id"], name=op.f("fk_runs_account_id_ledger_accounts")
+        ),
         sa.ForeignKeyConstraint(
             ["request_id"], ["requests.id"], name=op.f("fk_runs_request_id_requests")
         ),
@@ -405,6 +427,13 @@ def upgrade() -> None:
         ["state"],
         unique=False,
         postgresql_where=sa.text("state IN ('queued', 'claimed', 'running')"),
+    )
+    op.create_index(
+        "ix_runs_misbehaved",
+        "runs",
+        ["account_id", "visible_at"],
+        unique=False,
+        postgresql_where=sa.text("overran OR state = 'failed'"),
     )
     op.create_index(op.f("ix_runs_version_id"), "runs", ["version_id"], unique=False)
     op.create_table(
@@ -446,6 +475,11 @@ def downgrade() -> None:
     op.drop_table("votes")
     op.drop_index(op.f("ix_runs_version_id"), table_name="runs")
     op.drop_index(
+        "ix_runs_misbehaved",
+        table_name="runs",
+        postgresql_where=sa.text("overran OR state = 'failed'"),
+    )
+    op.drop_index(
         "ix_runs_live",
         table_name="runs",
         postgresql_where=sa.text("state IN ('queued', 'claimed', 'running')"),
@@ -478,6 +512,8 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_ledger_entries_run_id"), table_name="ledger_entries")
     op.drop_table("ledger_entries")
+    op.drop_index(op.f("ix_failures_excused_account_id"), table_name="failures_excused")
+    op.drop_table("failures_excused")
     op.drop_index(op.f("ix_dataset_versions_dataset_id"), table_name="dataset_versions")
     op.drop_table("dataset_versions")
     op.drop_table("dataset_revisions")

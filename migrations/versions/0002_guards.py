@@ -144,7 +144,14 @@ CREATE TRIGGER keep_epoch BEFORE UPDATE OF epoch ON runs
   FOR EACH ROW EXECUTE FUNCTION keep_epoch();
 """
 
-APPEND_ONLY = ("ledger_entries", "audit_events", "votes", "comments", "dataset_revisions")
+APPEND_ONLY = (
+    "ledger_entries",
+    "audit_events",
+    "votes",
+    "comments",
+    "dataset_revisions",
+    "failures_excused",
+)
 WRITABLE = (
     "users",
     "api_keys",

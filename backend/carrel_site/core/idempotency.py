@@ -1,14 +1,18 @@
 """Idempotency keys: a write that is retried with its key happens once.
 
-The key is recorded in the write's own transaction, so it exists exactly when the write does. Two
-at once: the second's insert waits for the first's commit, fails, and reads the first's answer.
+The key is inserted first and in the write's own transaction, so it exists exactly when the write
+does. Two at once: the second's insert waits for the first to end, and then gives the first's
+answer, or does the work if the first did not.
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
 
+from fastapi import Header
 from pydantic import BaseModel
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from carrel_protocol.canonical import tagged_hash
@@ -21,6 +25,17 @@ from carrel_site.core.models import IdempotencyKey
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_KEY = 200
+
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=_LONGEST_KEY,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Any unique text: a retry with the same key is the same write.",
+    ),
+]
 
 
 class IdempotencyKeyReused(SiteError):
@@ -40,7 +55,8 @@ def once(
     """Do `work` in a transaction, or give what it gave when this key was used before.
 
     `work` returns a status and a body without secrets, which is stored. Raises
-    `IdempotencyKeyReused` when the key came with another route or body.
+    `IdempotencyKeyReused` when the key came with another route or body. A write that failed is
+    not remembered: its key may be used again.
     """
     if key is None:
         return db.transact(work)
@@ -48,35 +64,44 @@ def once(
         raise InvalidInput(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable characters.")
     fingerprint = tagged_hash("idempotency/1", [route, body])
 
-    def stored(session: Session) -> tuple[int, Model] | None:
-        found = session.get(IdempotencyKey, (user_id, key))
-        if found is None:
-            return None
-        if found.fingerprint != fingerprint:
-            raise IdempotencyKeyReused("This Idempotency-Key was used for a different request.")
-        return found.status, model.model_validate(found.body)
-
     def transaction(session: Session) -> tuple[int, Model]:
-        earlier = stored(session)
+        earlier = _claim(session, user_id, key, fingerprint)
         if earlier is not None:
-            return earlier
+            if earlier.fingerprint != fingerprint:
+                raise IdempotencyKeyReused("This Idempotency-Key was used for a different request.")
+            return earlier.status, model.model_validate(earlier.body)
         status, reply = work(session)
-        session.add(
-            IdempotencyKey(
-                user_id=user_id,
-                key=key,
-                fingerprint=fingerprint,
-                status=status,
-                body=reply.model_dump(mode="json"),
-                created_at=now(),
-            )
+        session.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key)
+            .values(status=status, body=reply.model_dump(mode="json"))
         )
         return status, reply
 
-    try:
-        return db.transact(transaction)
-    except IntegrityError:
-        earlier = db.read(stored)
-        if earlier is None:
-            raise
-        return earlier
+    return db.transact(transaction)
+
+
+def purge(session: Session, before: datetime) -> int:
+    """Forget the keys used before `before`; returns how many."""
+    gone = delete(IdempotencyKey).where(IdempotencyKey.created_at < before)
+    return len(session.scalars(gone.returning(IdempotencyKey.key)).all())
+
+
+def _claim(session: Session, user_id: str, key: str, fingerprint: str) -> IdempotencyKey | None:
+    """Take the key for this write; the row of the write that has it, if one does."""
+    taken = session.scalar(
+        insert(IdempotencyKey)
+        .values(
+            user_id=user_id,
+            key=key,
+            fingerprint=fingerprint,
+            status=0,
+            body={},
+            created_at=now(),
+        )
+        .on_conflict_do_nothing(index_elements=[IdempotencyKey.user_id, IdempotencyKey.key])
+        .returning(IdempotencyKey.key)
+    )
+    if taken is not None:
+        return None
+    return session.get_one(IdempotencyKey, (user_id, key), populate_existing=True)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -40,6 +40,35 @@ def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
     return tuple(key)
 
 
+def position(cursor: str | None) -> tuple[datetime, str] | None:
+    """The (created_at, id) that a list's cursor points behind; None for the first page."""
+    if cursor is None:
+        return None
+    at, last_id = decode_cursor(cursor, str, str)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise _bad_cursor() from error
+    if moment.tzinfo is None or "\x00" in last_id:
+        raise _bad_cursor()
+    return moment, last_id
+
+
+def paged(
+    rows: Sequence[Row],
+    limit: int,
+    show: Callable[[Row], Item],
+    key: Callable[[Row], tuple[datetime, str]],
+) -> Page[Item]:
+    """A page of at most `limit` of `rows`, which hold one row more when there are more."""
+    following = None
+    if len(rows) > limit:
+        rows = rows[:limit]
+        at, last_id = key(rows[-1])
+        following = encode_cursor(at.isoformat(), last_id)
+    return Page(items=tuple(show(row) for row in rows), next_cursor=following)
+
+
 def newest_first(
     session: Session,
     query: Select[tuple[Row]],
@@ -50,26 +79,13 @@ def newest_first(
     view: Callable[[Row], Item],
 ) -> Page[Item]:
     """One page of `query`, newest first, each row turned into an item by `view`."""
-    if cursor is not None:
-        at, last_id = decode_cursor(cursor, str, str)
-        try:
-            moment = datetime.fromisoformat(at)
-        except ValueError as error:
-            raise _bad_cursor() from error
-        if moment.tzinfo is None or "\x00" in last_id:
-            raise _bad_cursor()
+    after = position(cursor)
+    if after is not None:
         query = query.where(
-            tuple_(created_at, row_id) < tuple_(literal(moment, created_at.type), last_id)
+            tuple_(created_at, row_id) < tuple_(literal(after[0], created_at.type), after[1])
         )
-    rows = list(
-        session.scalars(query.order_by(created_at.desc(), row_id.desc()).limit(limit + 1))
-    )
-    following = None
-    if len(rows) > limit:
-        rows = rows[:limit]
-        last: Any = rows[-1]
-        following = encode_cursor(last.created_at.isoformat(), last.id)
-    return Page(items=tuple(view(row) for row in rows), next_cursor=following)
+    rows = list(session.scalars(query.order_by(created_at.desc(), row_id.desc()).limit(limit + 1)))
+    return paged(rows, limit, view, lambda row: (row.created_at, row.id))  # type: ignore[attr-defined]
 
 
 def _bad_cursor() -> InvalidInput:

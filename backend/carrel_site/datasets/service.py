@@ -144,3 +144,20 @@ def sweep_uploads(session: Session, site: Site) -> int:
     for version_id in done:
         site.storage.discard_upload(version_id)
     return len(done)
+
+
+def population_asked_of(session: Session, dataset_id: str, user_id: str) -> str:
+    """The population that a person's question is charged at; raises `NotFound` without access.
+
+    Looked at again before anything is queued: access and people may have gone since the asking.
+    """
+    dataset = repository.dataset(session, dataset_id)
+    user = repository.user(session, user_id)
+    if (
+        dataset is None
+        or user is None
+        or not user.active
+        or not repository.has_access(session, dataset_id, user_id)
+    ):
+        raise missing(dataset_id)
+    return dataset.population_id

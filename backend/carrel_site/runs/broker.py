@@ -28,6 +28,11 @@ class Broker:
         """Put the run on `queue`; raises when the broker cannot be reached."""
         self._app.send_task(TASK, args=[run_id], queue=queue, ignore_result=True, retry=False)
 
+    def depth(self, queue: str) -> int:
+        """How many messages wait on `queue`; raises when the broker cannot be reached."""
+        with self._app.connection_for_write() as connection:
+            return int(connection.default_channel.client.llen(queue))
+
     def ping(self) -> None:
         """Raise when the broker cannot be reached."""
         with self._app.connection_for_write() as connection:

@@ -18,12 +18,20 @@ class Run(Base):
             "state",
             postgresql_where=text("state IN ('queued', 'claimed', 'running')"),
         ),
+        Index(
+            "ix_runs_misbehaved",
+            "account_id",
+            "visible_at",
+            postgresql_where=text("overran OR state = 'failed'"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
     queue: Mapped[str]
     request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"), unique=True)
+    account_id: Mapped[str | None] = mapped_column(ForeignKey("ledger_accounts.id"))
+    """The researcher's account that was charged."""
     version_id: Mapped[str | None] = mapped_column(ForeignKey("dataset_versions.id"), index=True)
     """The version an ingest run lays out; a query's version is in its content."""
     state: Mapped[str]
@@ -58,3 +66,15 @@ class Worker(Base):
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     last_seen_at: Mapped[datetime | None] = mapped_column(Timestamp)
     revoked_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class FailuresExcused(Base):
+    """The owner looked at an account's failures: only later ones count towards a pause."""
+
+    __tablename__ = "failures_excused"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("ledger_accounts.id"), index=True)
+    by: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    reason: Mapped[str]
+    at: Mapped[datetime] = mapped_column(Timestamp)

@@ -54,9 +54,7 @@ def ensure_worker(session: Session, name: str, token: str, queues: Sequence[str]
     digest, wanted = digest_secret(token), sorted(set(queues))
     admitted = session.scalar(
         insert(Worker)
-        .values(
-            id=new_id("wrk"), name=name, secret_hash=digest, queues=wanted, created_at=now()
-        )
+        .values(id=new_id("wrk"), name=name, secret_hash=digest, queues=wanted, created_at=now())
         .on_conflict_do_nothing(index_elements=[Worker.name])
         .returning(Worker.id)
     )

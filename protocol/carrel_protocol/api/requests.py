@@ -182,3 +182,33 @@ class RequestEdit(Sent):
     bounds: UnitBounds | None = None
     purpose: str | None = Field(default=None, max_length=4000)
 
+
+
+class RunDiagnostics(Received):
+    """A run as it is, private facts included: for the owner and the auditor."""
+
+    id: str
+    kind: str
+    state: RunState
+    request_id: str | None
+    version_id: str | None
+    epoch: int
+    attempts_left: int
+    worker_id: str | None
+    progress: float | None
+    queued_at: datetime
+    claimed_at: datetime | None
+    lease_until: datetime | None
+    finished_at: datetime | None
+    visible_at: datetime | None
+    deadline_ms: int
+    cpu_ms: float | None
+    wall_ms: float | None
+    overran: bool
+    failure: str | None
+
+
+class Excuse(Sent):
+    """Lifts a pause: earlier failures of the account no longer count."""
+
+    reason: Text

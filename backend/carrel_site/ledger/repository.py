@@ -1,0 +1,102 @@
+"""The ledger's queries."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+
+LIMIT_KINDS = ("open", "raise")
+
+
+def find(session: Session, population_id: str, user_id: str | None) -> LedgerAccount | None:
+    """The account of a person at a population; the population's own for `user_id` None."""
+    return session.scalars(
+        select(LedgerAccount).where(
+            LedgerAccount.population_id == population_id,
+            LedgerAccount.user_id.is_not_distinct_from(user_id),
+        )
+    ).one_or_none()
+
+
+def both(session: Session, population_id: str, user_id: str, *, lock: bool) -> list[LedgerAccount]:
+    """A person's account and the population's own, by ascending id; locked in that order."""
+    query = (
+        select(LedgerAccount)
+        .where(
+            LedgerAccount.population_id == population_id,
+            (LedgerAccount.user_id == user_id) | LedgerAccount.user_id.is_(None),
+        )
+        .order_by(LedgerAccount.id)
+        .execution_options(populate_existing=True)
+    )
+    if lock:
+        query = query.with_for_update(key_share=True)
+    return list(session.scalars(query))
+
+
+def locked(session: Session, account_ids: Iterable[str]) -> list[LedgerAccount]:
+    """Accounts by ascending id, locked in that order."""
+    return list(
+        session.scalars(
+            select(LedgerAccount)
+            .where(LedgerAccount.id.in_(list(account_ids)))
+            .order_by(LedgerAccount.id)
+            .with_for_update(key_share=True)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def of_population(session: Session, population_id: str) -> list[LedgerAccount]:
+    """Every account at a population, its own first."""
+    return list(
+        session.scalars(
+            select(LedgerAccount)
+            .where(LedgerAccount.population_id == population_id)
+            .order_by(LedgerAccount.user_id.is_not(None), LedgerAccount.id)
+        )
+    )
+
+
+def reservations(session: Session, run_id: str) -> list[LedgerEntry]:
+    """A run's reservations that have neither been settled nor refunded, by account."""
+    ended = (
+        select(LedgerEntry.account_id)
+        .where(LedgerEntry.run_id == run_id, LedgerEntry.kind.in_(("settle", "refund")))
+        .scalar_subquery()
+    )
+    return list(
+        session.scalars(
+            select(LedgerEntry)
+            .where(
+                LedgerEntry.run_id == run_id,
+                LedgerEntry.kind == "reserve",
+                LedgerEntry.account_id.not_in(ended),
+            )
+            .order_by(LedgerEntry.account_id)
+        )
+    )
+
+
+def limit_entries(session: Session, account_ids: Iterable[str]) -> dict[str, list[LedgerEntry]]:
+    """Each account's `open` and `raise` entries, oldest first."""
+    found: dict[str, list[LedgerEntry]] = {}
+    for entry in session.scalars(
+        select(LedgerEntry)
+        .where(LedgerEntry.account_id.in_(list(account_ids)), LedgerEntry.kind.in_(LIMIT_KINDS))
+        .order_by(LedgerEntry.account_id, LedgerEntry.sequence)
+    ):
+        found.setdefault(entry.account_id, []).append(entry)
+    return found
+
+
+def entries(
+    session: Session, account_id: str, *, before: int | None, limit: int
+) -> list[LedgerEntry]:
+    """An account's entries, newest first, from below sequence `before`."""
+    query = select(LedgerEntry).where(LedgerEntry.account_id == account_id)
+    if before is not None:
+        query = query.where(LedgerEntry.sequence < before)
+    return list(session.scalars(query.order_by(LedgerEntry.sequence.desc()).limit(limit)))

@@ -1,0 +1,118 @@
+"""Budgets: one's own, everyone's, and raising them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.budgets import Account, Budget, LedgerEntry, Raise
+from carrel_protocol.api.common import Page
+from carrel_protocol.api.datasets import BudgetPreview, BudgetPreviewResult
+from carrel_protocol.api.requests import Excuse
+from carrel_site.core.errors import NotFound
+from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.pagination import Cursor, Limit, decode_cursor, encode_cursor
+from carrel_site.core.permissions import Permission
+from carrel_site.datasets import catalogue
+from carrel_site.datasets import repository as dataset_rows
+from carrel_site.ledger import accounting, repository, service, views
+from carrel_site.ledger.models import LedgerAccount
+from carrel_site.runs import service as runs
+
+router = APIRouter(prefix="/api/v1", tags=["budgets"])
+
+Own = Annotated[Caller, require(Permission.BUDGETS_READ_OWN)]
+Owner = Annotated[Caller, require(Permission.BUDGETS_MANAGE)]
+
+
+@router.get("/datasets/{dataset}/budget", operation_id="get_budget")
+def budget(dataset: str, site: SiteDep, caller: Own) -> Budget:
+    """What is left of one's own account at a dataset's population, and of everyone's."""
+
+    def work(session: Session) -> Budget:
+        found = catalogue.visible(session, caller, dataset)
+        purse = service.purse(session, found.population_id, caller.user_id)
+        (mine,) = views.accounts(session, [purse.mine])
+        left = max(0.0, 1 - service.share_used(purse.together))
+        return Budget(dataset=found.name, mine=mine, together_share_left=left)
+
+    return site.db.read(work)
+
+
+@router.get(
+    "/populations/{population}/accounts",
+    operation_id="list_accounts",
+    dependencies=[require(Permission.BUDGETS_READ_ALL)],
+)
+def accounts(population: str, site: SiteDep) -> tuple[Account, ...]:
+    """Every account at a population, its own first."""
+
+    def work(session: Session) -> tuple[Account, ...]:
+        found = dataset_rows.population(session, population)
+        if found is None:
+            raise NotFound("There is no such population.")
+        return views.accounts(session, repository.of_population(session, found.id))
+
+    return site.db.read(work)
+
+
+@router.post("/accounts/{account_id}/raise", operation_id="raise_account")
+def raise_(account_id: str, change: Raise, site: SiteDep, caller: Owner) -> Account:
+    """Raise an account's epsilon. The earlier limits stay on its statement for good."""
+
+    def work(session: Session) -> Account:
+        account = service.raise_limit(
+            session, account_id, change.epsilon, change.reason, caller.user_id
+        )
+        if account is None:
+            raise NotFound("There is no such account.")
+        return views.accounts(session, [account])[0]
+
+    return site.db.transact(work)
+
+
+@router.post("/accounts/{account_id}/excuse", status_code=204, operation_id="excuse_failures")
+def excuse(account_id: str, lifted: Excuse, site: SiteDep, caller: Owner) -> None:
+    """Lift the pause that failed runs brought: they no longer count."""
+
+    def work(session: Session) -> None:
+        if session.get(LedgerAccount, account_id) is None:
+            raise NotFound("There is no such account.")
+        runs.excuse_failures(session, account_id, lifted.reason, caller.user_id)
+
+    site.db.transact(work)
+
+
+@router.get("/accounts/{account_id}/entries", operation_id="list_entries")
+def entries(
+    account_id: str, site: SiteDep, caller: Own, cursor: Cursor = None, limit: Limit = 50
+) -> Page[LedgerEntry]:
+    """An account's entries, newest first: one's own, or any for those who may see all."""
+
+    def work(session: Session) -> Page[LedgerEntry]:
+        account = session.get(LedgerAccount, account_id)
+        if account is None or not (
+            account.user_id == caller.user_id or caller.may(Permission.BUDGETS_READ_ALL)
+        ):
+            raise NotFound("There is no such account.")
+        before = decode_cursor(cursor, int)[0] if cursor is not None else None
+        rows = repository.entries(session, account_id, before=before, limit=limit + 1)
+        more = encode_cursor(rows[limit - 1].sequence) if len(rows) > limit else None
+        return Page(items=tuple(map(views.entry, rows[:limit])), next_cursor=more)
+
+    return site.db.read(work)
+
+
+@router.post(
+    "/budgets/preview",
+    operation_id="preview_budget",
+    dependencies=[require(Permission.BUDGETS_MANAGE)],
+)
+def preview(asked: BudgetPreview) -> BudgetPreviewResult:
+    """What a budget would buy, before it is set."""
+    limits = asked.limits
+    preset = accounting.preset(limits.epsilon, limits.delta_conv, limits.delta_add)
+    return BudgetPreviewResult(
+        counts_within_one_percent=accounting.counts_within(preset, asked.units, 0.01),
+        example_queries=accounting.queries_at_epsilon(preset, asked.example.epsilon),
+    )

@@ -1,0 +1,299 @@
+"""Opening, raising and charging accounts.
+
+Every charge goes to two accounts, the researcher's and the population's own, and both must
+admit it. A charge is reserved before anything is read, and settled at the same cost when its
+run ends; it is refunded only when the run ended without ever having been claimed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.datasets import BudgetLimits
+from carrel_site.audit.log import exact, record
+from carrel_site.core.clock import now
+from carrel_site.core.ids import new_id
+from carrel_site.ledger import accounting, repository
+from carrel_site.ledger.accounting import Cost, Limits
+from carrel_site.ledger.chain import entry_hash
+from carrel_site.ledger.errors import BudgetExceeded, LimitNotRaised, NoBudget
+from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+
+_NOTHING = Cost(nano=(0, 0), delta_atto=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """The two accounts that a researcher's charge at a population goes to."""
+
+    mine: LedgerAccount
+    together: LedgerAccount
+
+    def __iter__(self) -> Iterator[LedgerAccount]:
+        """By ascending id: the order in which they are locked and charged."""
+        return iter(sorted((self.mine, self.together), key=lambda account: account.id))
+
+
+def open_account(
+    session: Session, population_id: str, user_id: str | None, limits: BudgetLimits, actor: str
+) -> LedgerAccount:
+    """The account of a person at a population (`user_id` None: its own), opened if absent.
+
+    An account that exists keeps its limits: nothing but a raise changes them.
+    """
+    account = repository.find(session, population_id, user_id)
+    if account is not None:
+        return account
+    account = LedgerAccount(id=new_id("acc"), population_id=population_id, user_id=user_id)
+    session.add(account)
+    session.flush()
+    session.refresh(account)
+    preset = _limits(limits)
+    entry = _append(session, account, "open", _NOTHING, detail=_limit_detail(limits, preset))
+    session.flush()
+    session.refresh(account)
+    record(
+        session,
+        actor,
+        "ledger.opened",
+        account.id,
+        population=population_id,
+        user=user_id,
+        limits=limits.model_dump(),
+        entry=entry,
+    )
+    return account
+
+
+def raise_limit(
+    session: Session, account_id: str, epsilon: float, reason: str, actor: str
+) -> LedgerAccount | None:
+    """Raise an account's epsilon; its deltas stay. None when there is no such account."""
+    found = repository.locked(session, [account_id])
+    if not found:
+        return None
+    account = found[0]
+    earlier = current_limits(session, account.id)
+    if epsilon <= earlier.epsilon:
+        raise LimitNotRaised(
+            f"The limit is epsilon = {earlier.epsilon:g}; {epsilon:g} would not raise it."
+        )
+    limits = earlier.model_copy(update={"epsilon": epsilon})
+    fixed = (account.order1_milli, account.order2_milli) if account.charges else None
+    preset = _limits(limits, orders=fixed)
+    detail = _limit_detail(limits, preset) | {
+        "reason": reason,
+        "by": actor,
+        "after_answers": account.charges > 0,
+    }
+    entry = _append(session, account, "raise", _NOTHING, detail=detail)
+    session.flush()
+    session.refresh(account)
+    record(
+        session,
+        actor,
+        "ledger.raised",
+        account.id,
+        limits=limits.model_dump(),
+        earlier=earlier.model_dump(),
+        reason=reason,
+        after_answers=account.charges > 0,
+        entry=entry,
+    )
+    return account
+
+
+def purse(session: Session, population_id: str, user_id: str, *, lock: bool = False) -> Purse:
+    """A researcher's two accounts at a population; raises `NoBudget` when one is missing."""
+    found = repository.both(session, population_id, user_id, lock=lock)
+    mine = next((account for account in found if account.user_id == user_id), None)
+    together = next((account for account in found if account.user_id is None), None)
+    if mine is None or together is None:
+        raise NoBudget("You have no budget at this dataset's population.")
+    return Purse(mine, together)
+
+
+def charge_of(account: LedgerAccount, cost: Cost) -> Cost:
+    """What `cost` takes from this account: never less than the minimum charge."""
+    return accounting.at_least_minimum(cost, limits_of(account))
+
+
+def admits(account: LedgerAccount, charge: Cost) -> bool:
+    """Whether the account can pay `charge` beside what is spent and reserved."""
+    return accounting.admits(used(account), charge, limits_of(account))
+
+
+def reserve(
+    session: Session,
+    accounts: Purse,
+    costs: dict[str, Cost],
+    *,
+    run_id: str,
+    request_id: str,
+    mechanism: dict[str, Any],
+) -> list[str]:
+    """Reserve a run's charge at both accounts (locked by `purse(lock=True)`), or at neither.
+
+    costs: by account id, at that account's orders. Returns the entries' hashes; raises
+    `BudgetExceeded`.
+    """
+    charges = {account.id: charge_of(account, costs[account.id]) for account in accounts}
+    for account in accounts:
+        if not admits(account, charges[account.id]):
+            raise refusal(account, charges[account.id])
+    return [
+        _append(
+            session,
+            account,
+            "reserve",
+            charges[account.id],
+            run_id=run_id,
+            request_id=request_id,
+            detail=mechanism,
+        )
+        for account in accounts
+    ]
+
+
+def settle(session: Session, run_id: str) -> list[str]:
+    """Turn what a run reserved into spending, at both accounts; returns the entries' hashes."""
+    return _end(session, run_id, "settle")
+
+
+def refund(session: Session, run_id: str) -> list[str]:
+    """Give back what a run reserved. The run was never claimed: the database checks that too."""
+    return _end(session, run_id, "refund")
+
+
+def refusal(account: LedgerAccount, charge: Cost) -> BudgetExceeded:
+    """The error that says which account cannot pay, and by how much."""
+    whose = "Your budget" if account.user_id is not None else "The budget of everyone together"
+    need, left = share(charge, limits_of(account)), 1 - share_used(account)
+    return BudgetExceeded(
+        f"{whose} at this population has {max(left, 0):.2%} left; this would take {need:.2%}."
+    )
+
+
+def limits_of(account: LedgerAccount) -> Limits:
+    return Limits(
+        orders_milli=(account.order1_milli, account.order2_milli),
+        nano=(account.limit1, account.limit2),
+        delta_atto=account.limit_delta,
+    )
+
+
+def used(account: LedgerAccount) -> Cost:
+    """Spent and reserved."""
+    return Cost(
+        nano=(account.spent1 + account.reserved1, account.spent2 + account.reserved2),
+        delta_atto=account.spent_delta + account.reserved_delta,
+    )
+
+
+def share(cost: Cost, limits: Limits) -> float:
+    """`cost` as a share of the limits, at whichever order it is the smaller."""
+    return min(
+        (part / limit for part, limit in zip(cost.nano, limits.nano, strict=True) if limit > 0),
+        default=float("inf"),
+    )
+
+
+def share_used(account: LedgerAccount) -> float:
+    return share(used(account), limits_of(account))
+
+
+def current_limits(session: Session, account_id: str) -> BudgetLimits:
+    """The account's limits as the owner set them last."""
+    return limits_in(repository.limit_entries(session, [account_id])[account_id][-1])
+
+
+def limits_in(entry: LedgerEntry) -> BudgetLimits:
+    """The limits that an `open` or `raise` entry set."""
+    return BudgetLimits(
+        epsilon=float(entry.detail["epsilon"]),
+        delta_conv=float(entry.detail["delta_conv"]),
+        delta_add=float(entry.detail["delta_add"]),
+    )
+
+
+def _end(session: Session, run_id: str, kind: str) -> list[str]:
+    # Whoever ends a run holds its row's lock, so nobody else can end these reservations.
+    held = repository.reservations(session, run_id)
+    accounts = {a.id: a for a in repository.locked(session, [e.account_id for e in held])}
+    return [
+        _append(
+            session,
+            accounts[entry.account_id],
+            kind,
+            Cost(nano=(entry.cost1, entry.cost2), delta_atto=entry.delta),
+            run_id=run_id,
+            request_id=entry.request_id,
+        )
+        for entry in held
+    ]
+
+
+def _append(
+    session: Session,
+    account: LedgerAccount,
+    kind: str,
+    cost: Cost,
+    *,
+    detail: dict[str, Any] | None = None,
+    run_id: str | None = None,
+    request_id: str | None = None,
+) -> str:
+    """Add the account's next entry and return its hash.
+
+    The database moves the account's sums as it inserts, and refuses an overdraft; `account`
+    itself is stale afterwards.
+    """
+    at = now()
+    kept = exact(detail or {})
+    digest = entry_hash(
+        account_id=account.id,
+        sequence=account.entries + 1,
+        kind=kind,
+        run_id=run_id,
+        request_id=request_id,
+        costs=cost.nano,
+        delta=cost.delta_atto,
+        detail=kept,
+        previous_hash=account.head_hash,
+        at=at,
+    )
+    session.add(
+        LedgerEntry(
+            id=new_id("led"),
+            account_id=account.id,
+            sequence=account.entries + 1,
+            kind=kind,
+            run_id=run_id,
+            request_id=request_id,
+            cost1=cost.nano[0],
+            cost2=cost.nano[1],
+            delta=cost.delta_atto,
+            detail=kept,
+            previous_hash=account.head_hash,
+            hash=digest,
+            at=at,
+        )
+    )
+    return digest
+
+
+def _limits(limits: BudgetLimits, orders: tuple[int, int] | None = None) -> Limits:
+    return accounting.preset(
+        limits.epsilon, limits.delta_conv, limits.delta_add, orders_milli=orders
+    )
+
+
+def _limit_detail(limits: BudgetLimits, preset: Limits) -> dict[str, Any]:
+    return {
+        **limits.model_dump(),
+        "orders": list(preset.orders_milli),
+        "limits": [str(limit) for limit in preset.nano],
+        "limit_delta": str(preset.delta_atto),
+    }

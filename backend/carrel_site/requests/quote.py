@@ -1,0 +1,155 @@
+"""From a question to its plan, its price and the content an approval would cover.
+
+Everything here comes from public facts: the declared table, the policy, the asker's accounts.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.datasets import DatasetPolicy
+from carrel_protocol.api.requests import Price, QueryAsk
+from carrel_protocol.canonical import tagged_hash
+from carrel_protocol.jobs import QueryContent
+from carrel_protocol.plan import QueryPlan
+from carrel_site.core.clock import now
+from carrel_site.core.errors import InvalidInput
+from carrel_site.core.http import Caller
+from carrel_site.datasets import service as datasets
+from carrel_site.datasets.service import AnswerableDataset
+from carrel_site.ledger import service as ledger
+from carrel_site.ledger.accounting import Cost
+from carrel_site.ledger.service import Purse
+from carrel_site.pricing import deadlines
+from carrel_site.pricing.bind import check_plan
+from carrel_site.pricing.price import PricedQuery, price_query
+from carrel_site.pricing.sql import parse_sql
+from carrel_site.pricing.words import in_words
+from carrel_site.requests import policies
+from carrel_site.runs import repository as runs
+from carrel_site.runs.errors import KindPaused
+
+MISBEHAVIOUR_WINDOW = timedelta(days=30)
+FAILURES_ALLOWED = 3
+OVERRUNS_ALLOWED = 3
+EXTRA_RUNGS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A question with everything that follows from it."""
+
+    dataset: AnswerableDataset
+    content: QueryContent
+    price: Price
+    costs: dict[str, Cost]
+    """By account id, before the minimum charge."""
+    memo_key: str
+    account_id: str
+    paused: bool
+
+
+def quote(session: Session, caller: Caller, ask: QueryAsk, *, review: bool = False) -> Quote:
+    """Work out what `ask` means and costs for `caller`; reserves and reads nothing."""
+    dataset = datasets.get_answerable(session, caller, ask.dataset)
+    table = dataset.table
+    plan = _plan(ask, dataset)
+    bounds = ask.bounds or table.bounds
+    accounts = ledger.purse(session, dataset.population_id, caller.user_id)
+    priced = price_query(
+        plan, table, bounds, ask.target, orders_milli=ledger.limits_of(accounts.mine).orders_milli
+    )
+    content = QueryContent(
+        requester=caller.user_id,
+        dataset_id=dataset.dataset.id,
+        version_id=dataset.version_id,
+        data_commitment=dataset.commitment,
+        metadata_revision=dataset.revision,
+        policy_revision=dataset.policy_revision,
+        table=table,
+        plan=plan,
+        bounds=bounds,
+        noise=priced.noise,
+        claimed=priced.claimed,
+    )
+    at = now()
+    failures, overruns = runs.misbehaviour(session, accounts.mine.id, at - MISBEHAVIOUR_WINDOW, at)
+    deadline = deadlines.deadline_ms(
+        table.size.rows,
+        priced.lowered,
+        plan,
+        extra_rungs=EXTRA_RUNGS if overruns >= OVERRUNS_ALLOWED else 0,
+    )
+    costs = {
+        account.id: priced.cost(ledger.limits_of(account).orders_milli) for account in accounts
+    }
+    return Quote(
+        dataset=dataset,
+        content=content,
+        price=_price(accounts, priced, costs, content, deadline, dataset.policy, review=review),
+        costs=costs,
+        memo_key=_memo_key(content, accounts.mine.id),
+        account_id=accounts.mine.id,
+        paused=failures >= FAILURES_ALLOWED,
+    )
+
+
+def refuse_if_paused(quoted: Quote) -> None:
+    """Raise `KindPaused` when too many of the account's private runs failed lately."""
+    if quoted.paused:
+        raise KindPaused(
+            f"{FAILURES_ALLOWED} of your private queries failed within "
+            f"{MISBEHAVIOUR_WINDOW.days} days, so new ones wait until the owner has looked."
+        )
+
+
+def _plan(ask: QueryAsk, dataset: AnswerableDataset) -> QueryPlan:
+    if (ask.sql is None) == (ask.plan is None):
+        raise InvalidInput("Send either 'sql' or 'plan'.")
+    if ask.sql is not None:
+        return parse_sql(ask.sql, dataset.dataset.name, dataset.table)
+    assert ask.plan is not None
+    return check_plan(ask.plan, dataset.table)
+
+
+def _price(
+    accounts: Purse,
+    priced: PricedQuery,
+    costs: dict[str, Cost],
+    content: QueryContent,
+    deadline: int,
+    policy: DatasetPolicy,
+    *,
+    review: bool,
+) -> Price:
+    mine, limits = accounts.mine, ledger.limits_of(accounts.mine)
+    charge = ledger.charge_of(mine, costs[mine.id])
+    share = ledger.share(charge, limits)
+    return Price(
+        epsilon=priced.epsilon,
+        rho=priced.rho,
+        costs=charge.nano,
+        share=share,
+        share_left_after=max(0.0, 1 - ledger.share(ledger.used(mine) + charge, limits)),
+        expected_errors=priced.expected_errors,
+        noise=priced.noise,
+        groups=priced.lowered.keys,
+        deadline_ms=deadline,
+        affordable=all(
+            ledger.admits(account, ledger.charge_of(account, costs[account.id]))
+            for account in accounts
+        ),
+        approval=policies.approval(policy, share, review=review),
+        plan=content.plan,
+        in_words=in_words(content.plan, content.table, content.bounds),
+    )
+
+
+def _memo_key(content: QueryContent, account_id: str) -> str:
+    """What makes two questions the same one: asked twice, it is paid once.
+
+    The content without its policy: a changed rule does not make an answer another one.
+    """
+    asked = content.model_dump(mode="json", exclude={"policy_revision"})
+    return tagged_hash("memo/1", [account_id, asked])

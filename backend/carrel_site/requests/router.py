@@ -1,0 +1,232 @@
+"""Prices and requests: asking, deciding, talking about it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Response
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.common import Page
+from carrel_protocol.api.datasets import CommentText
+from carrel_protocol.api.requests import (
+    Comment,
+    Decision,
+    Price,
+    QueryAsk,
+    ReasonedDecision,
+    Request,
+    RequestCreate,
+    RequestEdit,
+    RequestState,
+    RequestSummary,
+)
+from carrel_site.accounts.models import User
+from carrel_site.core.errors import PreconditionRequired
+from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.idempotency import once
+from carrel_site.core.pagination import Cursor, Limit, paged, position
+from carrel_site.core.permissions import Permission
+from carrel_site.requests import repository, service, views
+from carrel_site.requests.quote import quote
+from carrel_site.requests.service import DecisionKind
+from carrel_site.site import Site
+
+router = APIRouter(prefix="/api/v1", tags=["requests"])
+
+Asker = Annotated[Caller, require(Permission.REQUESTS_ASK)]
+Reader = Annotated[Caller, require(Permission.REQUESTS_READ)]
+Reviewer = Annotated[Caller, require(Permission.REQUESTS_REVIEW)]
+IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
+
+
+@router.post("/prices", operation_id="price_query")
+def price(asked: QueryAsk, site: SiteDep, caller: Asker) -> Price:
+    """What a question would cost and leave. Asks nothing and reserves nothing."""
+    return site.db.read(lambda session: quote(session, caller, asked).price)
+
+
+@router.post("/requests", status_code=201, operation_id="create_request")
+def create(
+    asked: RequestCreate,
+    response: Response,
+    site: SiteDep,
+    caller: Asker,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Request:
+    """Ask. 200 and `reused` when the same was asked before: its answer costs nothing again."""
+
+    def work(session: Session) -> tuple[int, Request]:
+        request, reused = service.submit(session, site, caller, asked)
+        view = views.full(session, site, caller, request, reused=reused)
+        return (200 if reused else 201), view
+
+    response.status_code, view = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        "POST /requests",
+        asked.model_dump(mode="json"),
+        Request,
+        work,
+    )
+    response.headers["ETag"] = view.etag
+    return view
+
+
+@router.get("/requests", operation_id="list_requests")
+def list_(
+    site: SiteDep,
+    caller: Reader,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    state: RequestState | None = None,
+    dataset: str | None = None,
+) -> Page[RequestSummary]:
+    """Requests, newest first: one's own, or everyone's for those who review or watch."""
+    everyone = service.may_see(caller, "")
+
+    def work(session: Session) -> Page[RequestSummary]:
+        rows = repository.page(
+            session,
+            requester_id=None if everyone else caller.user_id,
+            state=state,
+            dataset=dataset,
+            after=position(cursor),
+            limit=limit + 1,
+        )
+        return paged(
+            rows,
+            limit,
+            show=lambda row: views.summary(*row),
+            key=lambda row: (row[0].created_at, row[0].id),
+        )
+
+    return site.db.read(work)
+
+
+@router.get("/requests/{request_id}", operation_id="get_request")
+def get(request_id: str, response: Response, site: SiteDep, caller: Reader) -> Request:
+    """A request with its price, content, votes and run."""
+    view = site.db.read(
+        lambda session: views.full(
+            session, site, caller, service.visible(session, caller, request_id)
+        )
+    )
+    response.headers["ETag"] = view.etag
+    return view
+
+
+@router.put("/requests/{request_id}", operation_id="edit_request")
+def edit(
+    request_id: str,
+    change: RequestEdit,
+    response: Response,
+    site: SiteDep,
+    caller: Asker,
+    if_match: Annotated[str | None, Header(alias="If-Match")] = None,
+) -> Request:
+    """Ask something else in place of what was returned. Votes on what was there are void."""
+    if if_match is None:
+        raise PreconditionRequired("Editing needs the ETag of what you edit.")
+
+    def work(session: Session) -> Request:
+        request = service.edit(session, caller, request_id, if_match, change)
+        return views.full(session, site, caller, request)
+
+    view = site.db.transact(work)
+    response.headers["ETag"] = view.etag
+    return view
+
+
+@router.post("/requests/{request_id}/approve", operation_id="approve_request")
+def approve(request_id: str, decision: Decision, site: SiteDep, caller: Reviewer) -> Request:
+    """Vote for exactly the content that was shown."""
+    return _decide(site, caller, request_id, "approve", decision)
+
+
+@router.post("/requests/{request_id}/reject", operation_id="reject_request")
+def reject(request_id: str, decision: ReasonedDecision, site: SiteDep, caller: Reviewer) -> Request:
+    """Refuse for good, with a reason the researcher can read."""
+    return _decide(site, caller, request_id, "reject", decision)
+
+
+@router.post("/requests/{request_id}/return", operation_id="return_request")
+def return_(
+    request_id: str, decision: ReasonedDecision, site: SiteDep, caller: Reviewer
+) -> Request:
+    """Ask for changes, with a reason the researcher can read."""
+    return _decide(site, caller, request_id, "return", decision)
+
+
+@router.post("/requests/{request_id}/withdraw", operation_id="withdraw_request")
+def withdraw(request_id: str, site: SiteDep, caller: Asker) -> Request:
+    """Take back a request that is not queued yet."""
+
+    def work(session: Session) -> Request:
+        return views.full(session, site, caller, service.withdraw(session, caller, request_id))
+
+    return site.db.transact(work)
+
+
+@router.post("/requests/{request_id}/queue", operation_id="queue_request")
+def queue(request_id: str, site: SiteDep, caller: Asker) -> Request:
+    """Pay for an approved request that was over budget, now that there may be enough."""
+
+    def work(session: Session) -> Request:
+        return views.full(
+            session, site, caller, service.queue_again(session, site, caller, request_id)
+        )
+
+    return site.db.transact(work)
+
+
+@router.get("/requests/{request_id}/comments", operation_id="list_comments")
+def comments(request_id: str, site: SiteDep, caller: Reader) -> tuple[Comment, ...]:
+    """A request's thread, oldest first."""
+
+    def work(session: Session) -> tuple[Comment, ...]:
+        service.visible(session, caller, request_id)
+        return tuple(views.comment(*row) for row in repository.comments(session, request_id))
+
+    return site.db.read(work)
+
+
+@router.post("/requests/{request_id}/comments", status_code=201, operation_id="create_comment")
+def comment(
+    request_id: str,
+    written: CommentText,
+    site: SiteDep,
+    caller: Reader,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Comment:
+    """Add to a request's thread."""
+
+    def work(session: Session) -> tuple[int, Comment]:
+        note = service.comment(session, caller, request_id, written.text)
+        return 201, views.comment(note, session.get_one(User, caller.user_id))
+
+    _, view = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        f"POST /requests/{request_id}/comments",
+        written.model_dump(mode="json"),
+        Comment,
+        work,
+    )
+    return view
+
+
+def _decide(
+    site: Site,
+    caller: Caller,
+    request_id: str,
+    decision: DecisionKind,
+    body: Decision | ReasonedDecision,
+) -> Request:
+    def work(session: Session) -> Request:
+        request = service.decide(
+            session, site, caller, request_id, decision, body.content_hash, body.reason
+        )
+        return views.full(session, site, caller, request)
+
+    return site.db.transact(work)

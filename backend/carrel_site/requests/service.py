@@ -1,0 +1,361 @@
+"""Asking, deciding and withdrawing.
+
+One way through: quote → memo → policy or people → reserve → queue. A request that policy
+approves does all of it in one transaction and leaves nothing when it cannot be paid.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.common import Role
+from carrel_protocol.api.requests import (
+    QueryAsk,
+    RequestCreate,
+    RequestEdit,
+    RequestState,
+    RunState,
+)
+from carrel_protocol.jobs import QueryContent
+from carrel_site.audit.log import SITE, record
+from carrel_site.core.clock import now
+from carrel_site.core.errors import Conflict, NotFound, PreconditionFailed
+from carrel_site.core.http import Caller
+from carrel_site.core.ids import new_id
+from carrel_site.datasets import service as datasets
+from carrel_site.events.wakeups import announce
+from carrel_site.ledger import service as ledger
+from carrel_site.ledger.errors import BudgetExceeded
+from carrel_site.pricing import price
+from carrel_site.requests import policies, repository, states
+from carrel_site.requests.errors import ContentChanged, NotReviewer
+from carrel_site.requests.models import Comment, Request, Vote
+from carrel_site.requests.quote import Quote, quote, refuse_if_paused
+from carrel_site.runs import clock
+from carrel_site.runs import repository as run_rows
+from carrel_site.runs import service as runs
+from carrel_site.site import Site
+
+_FORGOTTEN = {RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED}
+
+DecisionKind = Literal["approve", "reject", "return"]
+
+
+def submit(
+    session: Session, site: Site, caller: Caller, asked: RequestCreate
+) -> tuple[Request, bool]:
+    """Ask. Returns the request, and whether it is an earlier one that asked the same."""
+    quoted = quote(session, caller, asked, review=asked.review)
+    repository.lock_memo(session, quoted.memo_key)
+    earlier = _asked_before(session, quoted.memo_key)
+    if earlier is not None:
+        record(session, caller.user_id, "request.reused", earlier.id)
+        return earlier, True
+    refuse_if_paused(quoted)
+    at = now()
+    automatic = quoted.price.approval == "automatic"
+    request = Request(
+        id=new_id("req"),
+        kind=asked.kind,
+        dataset_id=quoted.dataset.dataset.id,
+        requester_id=caller.user_id,
+        state=RequestState.SUBMITTED.value,
+        purpose=asked.purpose,
+        votes_needed=0 if automatic else quoted.dataset.policy.reviewers,
+        version=1,
+        created_at=at,
+        updated_at=at,
+    )
+    _take_content(request, asked, quoted)
+    session.add(request)
+    session.flush()
+    record(
+        session,
+        caller.user_id,
+        "request.submitted",
+        request.id,
+        content=request.content_hash,
+        approval=quoted.price.approval,
+    )
+    if automatic:
+        record(session, SITE, "request.approved", request.id, content=request.content_hash)
+        _move(request, RequestState.APPROVED)
+        _reserve_and_queue(session, site, request, quoted.price.deadline_ms)
+    else:
+        request.expires_at = at + timedelta(days=quoted.dataset.policy.request_days)
+    return request, False
+
+
+def edit(
+    session: Session, caller: Caller, request_id: str, etag: str, change: RequestEdit
+) -> Request:
+    """Ask something else in place of what was returned or not yet decided; voids its votes."""
+    request = _own(session, caller, request_id)
+    if etag != etag_of(request):
+        raise PreconditionFailed("The request has changed since you read it.")
+    if request.state not in (RequestState.SUBMITTED, RequestState.CHANGES_REQUESTED):
+        raise states.InvalidTransition(f"This request is {request.state}; it cannot be edited.")
+    new_question = change.sql is not None or change.plan is not None
+    asked = QueryAsk.model_validate(
+        {
+            "dataset": request.dataset_id,
+            "sql": change.sql if new_question else request.sql,
+            "plan": change.plan if new_question or request.sql else request.content["plan"],
+            "target": change.target or request.target,
+            "bounds": change.bounds or request.bounds,
+        }
+    )
+    quoted = quote(session, caller, asked, review=True)
+    earlier = _asked_before(session, quoted.memo_key)
+    if earlier is not None and earlier.id != request.id:
+        raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
+    before = request.content_hash
+    _take_content(request, asked, quoted)
+    if change.purpose is not None:
+        request.purpose = change.purpose
+    request.expires_at = now() + timedelta(days=quoted.dataset.policy.request_days)
+    request.votes_needed = max(request.votes_needed, quoted.dataset.policy.reviewers)
+    if request.state == RequestState.CHANGES_REQUESTED:
+        _move(request, RequestState.SUBMITTED)
+    else:
+        _touch(request)
+    _note(session, request, caller.user_id, "Edited the request; earlier votes no longer count.")
+    record(
+        session,
+        caller.user_id,
+        "request.edited",
+        request.id,
+        before=before,
+        content=request.content_hash,
+    )
+    announce(session, request.id)
+    return request
+
+
+def decide(
+    session: Session,
+    site: Site,
+    caller: Caller,
+    request_id: str,
+    decision: DecisionKind,
+    content_hash: str,
+    reason: str,
+) -> Request:
+    """A reviewer's vote, bound to the content they were shown."""
+    request = repository.lock(session, request_id)
+    if request is None:
+        raise NotFound("There is no such request.")
+    if request.requester_id == caller.user_id:
+        raise NotReviewer("Nobody reviews their own request.")
+    if request.state != RequestState.SUBMITTED:
+        raise states.InvalidTransition(f"This request is {request.state}; it waits for no vote.")
+    if content_hash != request.content_hash:
+        raise ContentChanged("Your decision names another content than this request's.")
+    cast = [vote for vote, _ in repository.votes(session, request.id)]
+    if any(v.reviewer_id == caller.user_id and v.content_hash == content_hash for v in cast):
+        raise Conflict("You have voted on this version already.")
+    vote = Vote(
+        id=new_id("vot"),
+        request_id=request.id,
+        reviewer_id=caller.user_id,
+        decision=decision,
+        content_hash=content_hash,
+        reason=reason,
+        at=now(),
+    )
+    session.add(vote)
+    record(
+        session,
+        caller.user_id,
+        "request.voted",
+        request.id,
+        decision=decision,
+        content=content_hash,
+        reason=reason,
+    )
+    if reason:
+        _note(session, request, caller.user_id, reason, kind="vote")
+    if decision == "reject":
+        _end(session, request, RequestState.REJECTED, caller.user_id)
+    elif decision == "return":
+        _move(request, RequestState.CHANGES_REQUESTED)
+        request.expires_at = None
+        record(session, caller.user_id, "request.changes_requested", request.id)
+    elif policies.enough([*cast, vote], content_hash, request.votes_needed):
+        _move(request, RequestState.APPROVED)
+        record(session, SITE, "request.approved", request.id, content=content_hash)
+        _queue_or_wait(session, site, request)
+    announce(session, request.id)
+    return request
+
+
+def queue_again(session: Session, site: Site, caller: Caller, request_id: str) -> Request:
+    """Try once more to pay for an approved request that was over budget."""
+    request = _own(session, caller, request_id)
+    if request.state != RequestState.OVER_BUDGET:
+        raise states.InvalidTransition(f"This request is {request.state}, not over budget.")
+    _reserve_and_queue(session, site, request, _deadline(request))
+    announce(session, request.id)
+    return request
+
+
+def withdraw(session: Session, caller: Caller, request_id: str) -> Request:
+    """Take back a request that has not been queued."""
+    request = _own(session, caller, request_id)
+    _end(session, request, RequestState.WITHDRAWN, caller.user_id)
+    announce(session, request.id)
+    return request
+
+
+def expire(session: Session, request: Request) -> None:
+    """End a request (locked) that nobody answered in time."""
+    _end(session, request, RequestState.EXPIRED, SITE)
+    announce(session, request.id)
+
+
+def comment(session: Session, caller: Caller, request_id: str, text: str) -> Comment:
+    """Add to a request's thread."""
+    request = visible(session, caller, request_id)
+    record(session, caller.user_id, "request.commented", request.id)
+    announce(session, request.id)
+    return _note(session, request, caller.user_id, text, kind="comment")
+
+
+def visible(session: Session, caller: Caller, request_id: str) -> Request:
+    """The request, if the caller may see it: theirs, or anyone's for those who review or watch."""
+    request = repository.get(session, request_id)
+    if request is None or not may_see(caller, request.requester_id):
+        raise NotFound("There is no such request.")
+    return request
+
+
+def may_see(caller: Caller, requester_id: str) -> bool:
+    return requester_id == caller.user_id or caller.role in (
+        Role.OWNER,
+        Role.REVIEWER,
+        Role.AUDITOR,
+    )
+
+
+def etag_of(request: Request) -> str:
+    """Changes with the request itself, never with its run: a run's times are private."""
+    return f'"{request.id}-{request.version}"'
+
+
+def _own(session: Session, caller: Caller, request_id: str) -> Request:
+    request = repository.lock(session, request_id)
+    if request is None or not may_see(caller, request.requester_id):
+        raise NotFound("There is no such request.")
+    if request.requester_id != caller.user_id:
+        raise NotReviewer("Only whoever made this request may do that.")
+    return request
+
+
+def _asked_before(session: Session, memo_key: str) -> Request | None:
+    """The live or answered request with this memo key.
+
+    One whose run publicly ended without an answer is forgotten here, and not when it ended: when
+    it ended is private until its deadline.
+    """
+    request = repository.by_memo(session, memo_key)
+    if request is None:
+        return None
+    found = run_rows.of_request(session, request.id)
+    if found is not None:
+        run, at = found[0], now()
+        if clock.is_public(run, at) and RunState(run.state) in _FORGOTTEN:
+            locked = repository.lock(session, request.id)
+            assert locked is not None
+            locked.memo_key = ""
+            session.flush()
+            return None
+    return request
+
+
+def _take_content(request: Request, asked: QueryAsk, quoted: Quote) -> None:
+    request.sql = asked.sql
+    request.target = asked.target.model_dump(mode="json")
+    request.bounds = asked.bounds.model_dump(mode="json") if asked.bounds else None
+    request.content = quoted.content.model_dump(mode="json")
+    request.content_hash = quoted.content.content_hash()
+    request.price = quoted.price.model_dump(mode="json")
+    request.memo_key = quoted.memo_key
+
+
+def _queue_or_wait(session: Session, site: Site, request: Request) -> None:
+    try:
+        _reserve_and_queue(session, site, request, _deadline(request))
+    except BudgetExceeded as refused:
+        _move(request, RequestState.OVER_BUDGET)
+        record(session, SITE, "request.over_budget", request.id)
+        _note(session, request, request.requester_id, refused.detail)
+
+
+def _reserve_and_queue(session: Session, site: Site, request: Request, deadline_ms: int) -> None:
+    """Reserve at both accounts and queue the run, or raise `BudgetExceeded` and do neither."""
+    content = QueryContent.model_validate(request.content)
+    population = datasets.population_asked_of(session, request.dataset_id, request.requester_id)
+    accounts = ledger.purse(session, population, request.requester_id, lock=True)
+    costs = {
+        account.id: price.cost_of(content, ledger.limits_of(account).orders_milli)
+        for account in accounts
+    }
+    for account in accounts:
+        charge = ledger.charge_of(account, costs[account.id])
+        if not ledger.admits(account, charge):
+            raise ledger.refusal(account, charge)
+    _move(request, RequestState.QUEUED)
+    request.expires_at = None
+    run = runs.queue_query(session, site, request, accounts.mine.id, deadline_ms)
+    entries = ledger.reserve(
+        session,
+        accounts,
+        costs,
+        run_id=run.id,
+        request_id=request.id,
+        mechanism={
+            "noise": [noise.model_dump() for noise in content.noise],
+            "claimed": [claimed.model_dump() for claimed in content.claimed],
+            "mechanism_version": content.mechanism_version,
+        },
+    )
+    record(session, SITE, "run.queued", run.id, request=request.id, entries=entries)
+
+
+def _deadline(request: Request) -> int:
+    deadline = request.price["deadline_ms"]
+    assert isinstance(deadline, int)
+    return deadline
+
+
+def _end(session: Session, request: Request, state: RequestState, actor: str) -> None:
+    _move(request, state)
+    request.memo_key = ""
+    request.expires_at = None
+    record(session, actor, f"request.{state.value}", request.id)
+
+
+def _move(request: Request, state: RequestState) -> None:
+    request.state = states.step(states.REQUEST, request.state, state, "request")
+    _touch(request)
+
+
+def _touch(request: Request) -> None:
+    request.version += 1
+    request.updated_at = now()
+
+
+def _note(
+    session: Session, request: Request, author_id: str, text: str, kind: str = "event"
+) -> Comment:
+    note = Comment(
+        id=new_id("com"),
+        request_id=request.id,
+        author_id=author_id,
+        kind=kind,
+        text=text,
+        at=now(),
+    )
+    session.add(note)
+    return note

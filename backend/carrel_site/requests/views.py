@@ -1,0 +1,114 @@
+"""Requests as they are shown, and to whom votes show."""
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.common import Person
+from carrel_protocol.api.requests import (
+    Comment,
+    Price,
+    Request,
+    RequestState,
+    RequestSummary,
+    RunState,
+    Vote,
+)
+from carrel_protocol.jobs import QueryContent
+from carrel_site.accounts.models import User
+from carrel_site.core.clock import now
+from carrel_site.core.http import Caller
+from carrel_site.datasets.models import Dataset
+from carrel_site.requests import models, repository
+from carrel_site.requests.service import etag_of
+from carrel_site.runs import clock
+from carrel_site.runs import models as run_models
+from carrel_site.runs import repository as runs
+from carrel_site.runs import views as run_views
+from carrel_site.site import Site
+
+
+def person(user: User) -> Person:
+    return Person(id=user.id, name=user.name, email=user.email)
+
+
+def full(
+    session: Session,
+    site: Site,
+    caller: Caller,
+    request: models.Request,
+    *,
+    reused: bool = False,
+) -> Request:
+    """A request with its thread's votes and its run, as `caller` may see them."""
+    dataset = session.get_one(Dataset, request.dataset_id)
+    requester = session.get_one(User, request.requester_id)
+    found = runs.of_request(session, request.id) if request.state == "queued" else None
+    at = now()
+    return Request(
+        id=request.id,
+        kind="query",
+        dataset=dataset.name,
+        dataset_id=dataset.id,
+        requester=person(requester),
+        purpose=request.purpose,
+        state=RequestState(request.state),
+        sql=request.sql,
+        content=QueryContent.model_validate(request.content),
+        content_hash=request.content_hash,
+        price=Price.model_validate(request.price),
+        run=run_views.public(session, site.signer, found[0], found[1], at) if found else None,
+        votes=_votes(session, caller, request),
+        votes_needed=request.votes_needed,
+        reused=reused,
+        etag=etag_of(request),
+        created_at=request.created_at,
+        updated_at=request.updated_at,
+        expires_at=request.expires_at,
+    )
+
+
+def summary(
+    request: models.Request, dataset: str, requester: User, run: run_models.Run | None
+) -> RequestSummary:
+    """A row of a list of requests."""
+    return RequestSummary(
+        id=request.id,
+        kind="query",
+        dataset=dataset,
+        requester=person(requester),
+        purpose=request.purpose,
+        state=RequestState(request.state),
+        run_state=RunState(clock.public_state(run, now())) if run is not None else None,
+        created_at=request.created_at,
+        updated_at=request.updated_at,
+    )
+
+
+def comment(note: models.Comment, author: User) -> Comment:
+    return Comment(
+        id=note.id,
+        author=person(author),
+        text=note.text,
+        kind=note.kind,
+        at=note.at,
+    )
+
+
+def _votes(session: Session, caller: Caller, request: models.Request) -> tuple[Vote, ...]:
+    """Votes, blind until the request is decided: till then each reviewer sees their own."""
+    if request.votes_needed == 0:
+        return ()
+    undecided = request.state == RequestState.SUBMITTED
+    return tuple(
+        Vote(
+            reviewer=person(reviewer),
+            decision=vote.decision,
+            content_hash=vote.content_hash,
+            reason=vote.reason,
+            counts=vote.content_hash == request.content_hash,
+            at=vote.at,
+        )
+        for vote, reviewer in repository.votes(session, request.id)
+        if not undecided
+        or vote.reviewer_id == caller.user_id
+        or vote.content_hash != request.content_hash
+    )

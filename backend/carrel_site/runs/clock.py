@@ -1,0 +1,54 @@
+"""The public clock of a run: the only times a researcher can read from a private run.
+
+A run's end, however it came, shows at the first rung at or after it: claim + D, claim + 2D,
+claim + 4D, … with D worked out from public facts before anything was read (SOUNDNESS in the
+documentation: time). Nothing in this module looks at a private fact but `Run.visible_at`, which
+is a rung.
+"""
+
+from datetime import datetime, timedelta
+
+from carrel_protocol.api.requests import RunState
+from carrel_site.runs.models import Run
+
+STEPS = 20
+"""Progress moves in so many equal steps of the public deadline."""
+
+_LIVE = {RunState.QUEUED, RunState.CLAIMED, RunState.RUNNING}
+
+
+def is_public(run: Run, at: datetime) -> bool:
+    """Whether the run's end may be seen at `at`."""
+    return run.visible_at is not None and run.visible_at <= at
+
+
+def public_state(run: Run, at: datetime) -> RunState:
+    """What a researcher sees: once claimed it runs, whatever happens to it, until its rung."""
+    if is_public(run, at):
+        return RunState(run.state)
+    return RunState.RUNNING if run.claimed_at is not None else RunState.QUEUED
+
+
+def progress(run: Run, at: datetime) -> float:
+    """Elapsed time as a share of the deadline, in steps; 1 when the end is public."""
+    if is_public(run, at):
+        return 1.0
+    if run.claimed_at is None:
+        return 0.0
+    elapsed = (at - run.claimed_at).total_seconds() * 1000
+    return min(int(STEPS * elapsed / max(run.deadline_ms, 1)), STEPS - 1) / STEPS
+
+
+def next_change(run: Run, at: datetime) -> datetime | None:
+    """When the public view can next change by the clock alone: the next rung."""
+    if run.claimed_at is None or is_public(run, at):
+        return None
+    rung = timedelta(milliseconds=run.deadline_ms)
+    while run.claimed_at + rung <= at:
+        rung *= 2
+    return run.claimed_at + rung
+
+
+def ended(run: Run) -> bool:
+    """Whether the run has ended, publicly or not."""
+    return RunState(run.state) not in _LIVE

@@ -1,0 +1,68 @@
+"""The internal API: what workers, and nobody else, talk to.
+
+A worker's credential is of another kind than a person's key, and neither opens the other's door.
+"""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Request, Response
+
+from carrel_protocol.jobs import (
+    ClaimRequest,
+    Failed,
+    Heartbeat,
+    HeartbeatReply,
+    IngestJob,
+    QueryJob,
+    QuerySucceeded,
+    Succeeded,
+)
+from carrel_site.core.http import SiteDep, bearer, site_of
+from carrel_site.runs import service
+from carrel_site.runs.errors import ClaimLost
+from carrel_site.runs.workers import WorkerIdentity, authenticate_worker
+
+router = APIRouter(prefix="/internal/v1/runs", include_in_schema=False)
+
+
+def _worker(request: Request) -> WorkerIdentity:
+    secret = bearer(request)
+    return site_of(request).db.read(lambda session: authenticate_worker(session, secret))
+
+
+WorkerDep = Annotated[WorkerIdentity, Depends(_worker)]
+
+
+@router.post("/{run_id}/claim", response_model=None)
+def claim(run_id: str, asked: ClaimRequest, site: SiteDep, worker: WorkerDep) -> Response:
+    """Take the run. The reply is the whole job."""
+    job: QueryJob | IngestJob | None = site.db.transact(
+        lambda session: service.claim(session, site, worker, run_id, asked)
+    )
+    if job is None:
+        raise ClaimLost("The run was refused: what is stored is not what was approved.")
+    return Response(job.model_dump_json(), media_type="application/json")
+
+
+@router.post("/{run_id}/heartbeat")
+def heartbeat(run_id: str, beat: Heartbeat, site: SiteDep, worker: WorkerDep) -> HeartbeatReply:
+    return site.db.transact(lambda session: service.heartbeat(session, site, worker, run_id, beat))
+
+
+@router.post("/{run_id}/succeeded", status_code=204)
+def succeeded(
+    run_id: str, result: Annotated[Succeeded, Body()], site: SiteDep, worker: WorkerDep
+) -> None:
+    if isinstance(result, QuerySucceeded):
+        query = result
+        site.db.transact(lambda session: service.query_succeeded(session, worker, run_id, query))
+    else:
+        ingest = result
+        site.db.transact(
+            lambda session: service.ingest_succeeded(session, site, worker, run_id, ingest)
+        )
+
+
+@router.post("/{run_id}/failed", status_code=204)
+def failed(run_id: str, failure: Failed, site: SiteDep, worker: WorkerDep) -> None:
+    site.db.transact(lambda session: service.failed(session, worker, run_id, failure))

@@ -1,0 +1,94 @@
+"""Runs: waiting for one, cancelling it, and what the owner may know about it."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.concurrency import run_in_threadpool
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.requests import Run, RunDiagnostics
+from carrel_site.core.clock import now
+from carrel_site.core.errors import NotFound
+from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.permissions import Permission
+from carrel_site.requests import repository as request_rows
+from carrel_site.requests.service import may_see
+from carrel_site.runs import clock, repository, service, views
+from carrel_site.site import Site
+
+router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
+
+_LOOK_AGAIN_SECONDS = 5.0
+"""A lost wake-up costs this much at most."""
+
+
+@router.get("/{run_id}", operation_id="get_run")
+async def get_run(
+    run_id: str,
+    site: SiteDep,
+    caller: Annotated[Caller, require(Permission.REQUESTS_READ)],
+    wait: Annotated[float, Query(ge=0, le=30, allow_inf_nan=False)] = 0,
+) -> Run:
+    """A run. With `wait`, answers once it has publicly ended or after so many seconds."""
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + wait
+    with site.wakeups.subscribe(run_id) as changed:
+        while True:
+            changed.clear()
+            run, wake_at = await run_in_threadpool(_look, site, caller, run_id)
+            left = give_up - loop.time()
+            if run.finished_at is not None or left <= 0:
+                return run
+            pause = min(left, _LOOK_AGAIN_SECONDS)
+            if wake_at is not None:
+                pause = min(pause, max((wake_at - now()).total_seconds(), 0.0) + 0.0005)
+            try:
+                await asyncio.wait_for(changed.wait(), pause)
+            except TimeoutError:
+                continue
+
+
+@router.post("/{run_id}/cancel", operation_id="cancel_run")
+def cancel_run(
+    run_id: str, site: SiteDep, caller: Annotated[Caller, require(Permission.REQUESTS_ASK)]
+) -> Run:
+    """Cancel a run that has not ended. Once a worker has taken it, it stays charged."""
+
+    def work(session: Session) -> Run:
+        found = repository.with_request(session, run_id)
+        if found is None or found[1] is None or found[1].requester_id != caller.user_id:
+            raise NotFound("There is no such run of yours.")
+        request_rows.lock(session, found[1].id)
+        run = repository.lock(session, run_id)
+        assert run is not None
+        service.cancel(session, run, caller.user_id)
+        return views.public(session, site.signer, run, None, now())
+
+    return site.db.transact(work)
+
+
+@router.get(
+    "/{run_id}/diagnostics",
+    operation_id="get_run_diagnostics",
+    dependencies=[require(Permission.RUNS_DIAGNOSE)],
+)
+def get_run_diagnostics(run_id: str, site: SiteDep) -> RunDiagnostics:
+    """Why a run failed and what it took: private facts, for the owner and the auditor."""
+    run = site.db.read(lambda session: repository.get(session, run_id))
+    if run is None:
+        raise NotFound("There is no such run.")
+    return views.diagnostics(run)
+
+
+def _look(site: Site, caller: Caller, run_id: str) -> tuple[Run, datetime | None]:
+    def work(session: Session) -> tuple[Run, datetime | None]:
+        found = repository.with_request(session, run_id)
+        if found is None or found[1] is None or not may_see(caller, found[1].requester_id):
+            raise NotFound("There is no such run.")
+        run, _, output = found
+        at = now()
+        return views.public(session, site.signer, run, output, at), clock.next_change(run, at)
+
+    return site.db.read(work)

@@ -1,0 +1,352 @@
+"""Queueing, claiming and ending runs.
+
+The row is the truth and the queue only carries its id: whatever is lost, the reaper tells again.
+A claim raises the run's fencing epoch; only who holds the current epoch and its random token can
+report, so a run that executes twice still has one output and one charge.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol import PROTOCOL_VERSION
+from carrel_protocol.api.requests import RunState
+from carrel_protocol.canonical import tagged_hmac
+from carrel_protocol.jobs import (
+    ClaimRequest,
+    Failed,
+    Heartbeat,
+    HeartbeatReply,
+    IngestJob,
+    IngestSucceeded,
+    QueryContent,
+    QueryJob,
+    QuerySucceeded,
+    StorageGrant,
+)
+from carrel_protocol.privacy import MECHANISM_VERSION
+from carrel_protocol.schema import TableSchema
+from carrel_site.audit.log import SITE, record
+from carrel_site.core.clock import now
+from carrel_site.core.db import after_commit
+from carrel_site.core.errors import Conflict, Forbidden, NotFound
+from carrel_site.core.ids import new_id
+from carrel_site.core.security import digest_secret, same
+from carrel_site.datasets import repository as dataset_rows
+from carrel_site.datasets import service as datasets
+from carrel_site.datasets.models import DatasetVersion
+from carrel_site.events.wakeups import announce
+from carrel_site.ledger import service as ledger
+from carrel_site.outputs import service as outputs
+from carrel_site.pricing.deadlines import visible_at
+from carrel_site.requests import states
+from carrel_site.requests.models import Request
+from carrel_site.runs import clock, repository
+from carrel_site.runs.errors import ClaimLost
+from carrel_site.runs.models import FailuresExcused, Run
+from carrel_site.runs.workers import WorkerIdentity
+from carrel_site.site import Site
+
+ATTEMPTS = 3
+"""Fixed: retries never depend on what was read."""
+COMMIT_MARGIN = timedelta(milliseconds=2)
+"""An end counts for a rung only if it was known this long before, so that it is committed by it."""
+QUERY_GRANT_SECONDS = 60.0
+INGEST_GRANT_SECONDS = 6 * 3600.0
+
+
+def queue_query(
+    session: Session, site: Site, request: Request, account_id: str, deadline_ms: int
+) -> Run:
+    """A run for an approved request, published once the transaction commits."""
+    return _queue(
+        session,
+        site,
+        Run(
+            kind="query",
+            queue="query",
+            request_id=request.id,
+            account_id=account_id,
+            deadline_ms=deadline_ms,
+        ),
+    )
+
+
+def queue_ingest(session: Session, site: Site, version: DatasetVersion) -> Run:
+    """A run that lays out an uploaded version."""
+    return _queue(
+        session, site, Run(kind="ingest", queue="ingest", version_id=version.id, deadline_ms=0)
+    )
+
+
+def claim(
+    session: Session, site: Site, worker: WorkerIdentity, run_id: str, asked: ClaimRequest
+) -> QueryJob | IngestJob | None:
+    """Give the run to a worker under a new epoch; None when it had to be failed instead.
+
+    Raises `ClaimLost` when there is nothing to claim.
+    """
+    run = repository.lock(session, run_id)
+    if run is None:
+        raise NotFound("There is no such run.")
+    if run.queue not in worker.queues:
+        raise Forbidden(f"This worker does not serve the queue '{run.queue}'.")
+    if run.state != RunState.QUEUED.value:
+        raise ClaimLost(f"The run is {run.state}.")
+    if (asked.protocol_version, asked.mechanism_version) != (PROTOCOL_VERSION, MECHANISM_VERSION):
+        raise Conflict("This worker's version is not the site's; bring both to the same release.")
+    at = now()
+    token = secrets.token_urlsafe(32)
+    run.state = states.step(states.RUN, run.state, RunState.CLAIMED, "run")
+    run.epoch += 1
+    run.attempts_left -= 1
+    run.worker_id = worker.id
+    run.claim_token_hash = digest_secret(token)
+    run.lease_until = at + timedelta(seconds=site.settings.worker_lease_seconds)
+    run.claimed_at = run.claimed_at or at
+    record(session, worker.id, "run.claimed", run.id, epoch=run.epoch)
+    job = _query_job if run.kind == "query" else _ingest_job
+    try:
+        return job(session, site, run, token)
+    except outputs.Tampered as tampered:
+        # What was approved is not what is stored: nothing runs, and the owner is told.
+        record(session, SITE, "run.refused", run.id, reason=str(tampered))
+        _finish(session, run, RunState.FAILED, at, failure=str(tampered))
+        return None
+    finally:
+        if run.epoch == 1:
+            announce(session, run.id)
+
+
+def heartbeat(
+    session: Session, site: Site, worker: WorkerIdentity, run_id: str, beat: Heartbeat
+) -> HeartbeatReply:
+    """Extend the lease. Tells the worker when its run was cancelled."""
+    run = repository.lock(session, run_id)
+    if (
+        run is not None
+        and run.state == RunState.CANCELLED.value
+        and _holds(run, worker, beat.epoch, beat.claim_token)
+    ):
+        return HeartbeatReply(cancelled=True)
+    run = _held(run, worker, beat.epoch, beat.claim_token)
+    if run.state == RunState.CLAIMED.value:
+        run.state = states.step(states.RUN, run.state, RunState.RUNNING, "run")
+    run.lease_until = now() + timedelta(seconds=site.settings.worker_lease_seconds)
+    if run.kind == "ingest" and beat.progress is not None:
+        run.progress = beat.progress
+    return HeartbeatReply(cancelled=False)
+
+
+def query_succeeded(
+    session: Session, worker: WorkerIdentity, run_id: str, result: QuerySucceeded
+) -> None:
+    """Record the run's one output and settle its charge."""
+    run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
+    at = now()
+    run.cpu_ms, run.wall_ms = result.cpu_ms, result.wall_ms
+    # Lateness of the machine is not the query's: what it consumed itself is.
+    run.overran = result.cpu_ms > run.deadline_ms
+    digest = outputs.record_answer(session, run, result.answer, at)
+    _finish(session, run, RunState.SUCCEEDED, at, answer=digest)
+
+
+def ingest_succeeded(
+    session: Session, site: Site, worker: WorkerIdentity, run_id: str, result: IngestSucceeded
+) -> None:
+    """Make the laid-out version answerable."""
+    run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
+    assert run.version_id is not None
+    datasets.version_ready(session, site, run.version_id, result)
+    run.progress = 1.0
+    _finish(session, run, RunState.SUCCEEDED, now())
+
+
+def failed(session: Session, worker: WorkerIdentity, run_id: str, failure: Failed) -> None:
+    """End a run that failed: charged, shown at its deadline, its reason for the owner alone."""
+    run = _held(repository.lock(session, run_id), worker, failure.epoch, failure.claim_token)
+    if run.version_id is not None:
+        datasets.version_failed(session, run.version_id, failure.reason)
+    _finish(session, run, RunState.FAILED, now(), failure=failure.reason)
+
+
+def cancel(session: Session, run: Run, actor: str) -> None:
+    """Cancel a run (locked) that has not publicly ended.
+
+    Unclaimed, it is refunded. Claimed, it stays charged and any output is withheld unread,
+    whether or not it had already ended: to its researcher the two look the same.
+    """
+    at = now()
+    if clock.is_public(run, at):
+        raise states.InvalidTransition(f"This run has ended: it is {run.state}.")
+    ended = clock.ended(run)
+    run.state = states.step(states.RUN, run.state, RunState.CANCELLED, "run")
+    run.visible_at = at
+    run.finished_at = run.finished_at or at
+    entries: list[str] = []
+    if not ended:
+        close = ledger.refund if run.epoch == 0 else ledger.settle
+        entries = close(session, run.id)
+    outputs.withhold(session, run.id)
+    record(session, actor, "run.cancelled", run.id, refunded=run.epoch == 0, entries=entries)
+    announce(session, run.id)
+
+
+def expire(session: Session, run: Run) -> None:
+    """End a run (locked) that no worker took: refunded, unless one had claimed it before."""
+    at = now()
+    if run.epoch > 0:
+        _finish(session, run, RunState.FAILED, at, failure="No worker took it up again.")
+        return
+    run.state = states.step(states.RUN, run.state, RunState.EXPIRED, "run")
+    run.finished_at = run.visible_at = at
+    entries = ledger.refund(session, run.id)
+    record(session, SITE, "run.expired", run.id, entries=entries)
+    if run.version_id is not None:
+        datasets.version_failed(session, run.version_id, "No worker took the upload in time.")
+    announce(session, run.id)
+
+
+def lease_lost(session: Session, run: Run) -> None:
+    """Put a run (locked) whose worker fell silent back on the queue, or fail it."""
+    at = now()
+    if run.lease_until is None or run.lease_until >= at:
+        return
+    worker = run.worker_id
+    run.claim_token_hash = None
+    if run.attempts_left > 0:
+        run.state = states.step(states.RUN, run.state, RunState.QUEUED, "run")
+        run.published_at = None
+        record(session, SITE, "run.requeued", run.id, worker=worker, epoch=run.epoch)
+        return
+    reason = f"The worker fell silent {ATTEMPTS} times."
+    if run.version_id is not None:
+        datasets.version_failed(session, run.version_id, reason)
+    _finish(session, run, RunState.FAILED, at, failure=reason)
+
+
+def _queue(session: Session, site: Site, run: Run) -> Run:
+    at = now()
+    run.id = new_id("run")
+    run.state = RunState.QUEUED.value
+    run.epoch = 0
+    run.attempts_left = ATTEMPTS
+    run.queued_at = run.published_at = at
+    session.add(run)
+    session.flush()
+    run_id, queue = run.id, run.queue
+    after_commit(session, lambda: site.broker.publish(queue, run_id))
+    return run
+
+
+def _finish(
+    session: Session,
+    run: Run,
+    state: RunState,
+    at: datetime,
+    *,
+    failure: str | None = None,
+    answer: str | None = None,
+) -> None:
+    """End a run. What a researcher can see of it changes at a rung of the public clock only."""
+    run.state = states.step(states.RUN, run.state, state, "run")
+    run.finished_at = at
+    run.failure = failure
+    if run.kind == "ingest":
+        run.visible_at = at
+        announce(session, run.id)
+        record(session, run.worker_id or SITE, f"run.{state.value}", run.id)
+        return
+    assert run.claimed_at is not None
+    run.visible_at = visible_at(run.claimed_at, run.deadline_ms, at, COMMIT_MARGIN)
+    detail: dict[str, Any] = {"epoch": run.epoch, "entries": ledger.settle(session, run.id)}
+    actor = run.worker_id or SITE
+    if answer is not None:
+        record(session, actor, "output.released", run.id, **detail, answer=answer)
+    else:
+        record(session, actor, "run.failed", run.id, **detail)
+
+
+def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
+    request = session.get_one(Request, run.request_id)
+    content = QueryContent.model_validate(request.content)
+    if content.content_hash() != request.content_hash:
+        raise outputs.Tampered("The request's content does not match the hash that was approved.")
+    version = session.get_one(DatasetVersion, content.version_id)
+    grant = _grant(site, version.id, version.digest, version.size)
+    commitment = tagged_hmac(site.settings.site_key, "data-commitment/1", version.digest)
+    if not same(commitment, content.data_commitment):
+        raise outputs.Tampered("The stored version is not the one that was approved.")
+    return QueryJob(
+        run_id=run.id,
+        epoch=run.epoch,
+        claim_token=token,
+        lease_seconds=site.settings.worker_lease_seconds,
+        deadline_ms=run.deadline_ms,
+        content=content,
+        content_hash=request.content_hash,
+        data=grant,
+    )
+
+
+def _ingest_job(session: Session, site: Site, run: Run, token: str) -> IngestJob:
+    version = session.get_one(DatasetVersion, run.version_id)
+    table = dataset_rows.table_at(session, version.dataset_id, version.revision)
+    source = site.storage.grant(site.storage.upload_path(version.id), INGEST_GRANT_SECONDS)
+    assert version.source_digest is not None
+    assert version.source_size is not None
+    return IngestJob(
+        run_id=run.id,
+        epoch=run.epoch,
+        claim_token=token,
+        lease_seconds=site.settings.worker_lease_seconds,
+        version_id=version.id,
+        source_format=version.source_format,
+        table=TableSchema.model_validate(table),
+        source=StorageGrant(
+            path=source,
+            digest=version.source_digest,
+            size=version.source_size,
+            expires_at=now().timestamp() + INGEST_GRANT_SECONDS,
+        ),
+        target_path=site.storage.version_path(version.id),
+    )
+
+
+def _grant(site: Site, version_id: str, digest: str | None, size: int | None) -> StorageGrant:
+    if digest is None or size is None:
+        raise outputs.Tampered("The stored version has no digest.")
+    path = site.storage.grant(site.storage.version_path(version_id), QUERY_GRANT_SECONDS)
+    return StorageGrant(
+        path=path, digest=digest, size=size, expires_at=now().timestamp() + QUERY_GRANT_SECONDS
+    )
+
+
+def _holds(run: Run, worker: WorkerIdentity, epoch: int, token: str) -> bool:
+    return (
+        run.worker_id == worker.id
+        and run.epoch == epoch
+        and run.claim_token_hash is not None
+        and same(run.claim_token_hash, digest_secret(token))
+    )
+
+
+def _held(run: Run | None, worker: WorkerIdentity, epoch: int, token: str) -> Run:
+    """The run, if this worker still holds it under this epoch and token."""
+    if (
+        run is None
+        or run.state not in (RunState.CLAIMED.value, RunState.RUNNING.value)
+        or not _holds(run, worker, epoch, token)
+    ):
+        raise ClaimLost("This claim is over: the run has ended or another worker has it.")
+    return run
+
+
+def excuse_failures(session: Session, account_id: str, reason: str, actor: str) -> None:
+    """Let an account ask again after too many failures: those so far no longer count."""
+    session.add(
+        FailuresExcused(id=new_id("exc"), account_id=account_id, by=actor, reason=reason, at=now())
+    )
+    record(session, actor, "failures.excused", account_id, reason=reason)

@@ -1,0 +1,68 @@
+"""Runs as they are shown: to researchers by the public clock, to the owner as they are."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.answers import QueryAnswer
+from carrel_protocol.api.common import SignedHead
+from carrel_protocol.api.requests import OutputState, Run, RunDiagnostics, RunState
+from carrel_site.audit.anchors import signed_head
+from carrel_site.core.security import Signer
+from carrel_site.outputs.models import Output
+from carrel_site.runs import clock, models, repository
+
+
+def public(
+    session: Session, signer: Signer, run: models.Run, output: Output | None, at: datetime
+) -> Run:
+    """The run on its public clock, with its answer once that is visible."""
+    shown = (
+        output
+        if output is not None
+        and output.state == OutputState.RELEASED.value
+        and clock.is_public(run, at)
+        and run.state == RunState.SUCCEEDED.value
+        else None
+    )
+    return Run(
+        id=run.id,
+        request_id=run.request_id or "",
+        state=clock.public_state(run, at),
+        progress=clock.progress(run, at),
+        queued_at=run.queued_at,
+        deadline_ms=run.deadline_ms,
+        finished_at=run.visible_at if clock.is_public(run, at) else None,
+        answer=QueryAnswer.model_validate(shown.answer) if shown is not None else None,
+        receipt=_receipt(session, signer, run.id) if shown is not None else None,
+    )
+
+
+def diagnostics(run: models.Run) -> RunDiagnostics:
+    """Everything about a run, for the owner and the auditor."""
+    return RunDiagnostics(
+        id=run.id,
+        kind=run.kind,
+        state=RunState(run.state),
+        request_id=run.request_id,
+        version_id=run.version_id,
+        epoch=run.epoch,
+        attempts_left=run.attempts_left,
+        worker_id=run.worker_id,
+        progress=run.progress,
+        queued_at=run.queued_at,
+        claimed_at=run.claimed_at,
+        lease_until=run.lease_until,
+        finished_at=run.finished_at,
+        visible_at=run.visible_at,
+        deadline_ms=run.deadline_ms,
+        cpu_ms=run.cpu_ms,
+        wall_ms=run.wall_ms,
+        overran=run.overran,
+        failure=run.failure,
+    )
+
+
+def _receipt(session: Session, signer: Signer, run_id: str) -> SignedHead | None:
+    event = repository.recorded_event(session, run_id)
+    return None if event is None else signed_head(signer, event.sequence, event.hash, event.at)
