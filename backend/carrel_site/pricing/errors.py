@@ -1,0 +1,22 @@
+"""Why a question cannot be priced."""
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class QueryNotAllowed(ValueError):
+    """The question is outside what the site answers privately.
+
+    `errors` has one entry a cause: {"line", "column", "message"} (both from 1) for SQL, or
+    {"loc", "message"} for a plan. Every message says what to use instead.
+    """
+
+    def __init__(self, errors: Iterable[dict[str, Any]]) -> None:
+        self.errors: tuple[dict[str, Any], ...] = tuple(errors)
+        super().__init__("; ".join(_shown(error) for error in self.errors))
+
+
+def _shown(error: dict[str, Any]) -> str:
+    if "line" in error:
+        return f"line {error['line']}, column {error['column']}: {error['message']}"
+    return f"{error['loc']}: {error['message']}"
