@@ -1,0 +1,19 @@
+"""From an owner's upload to a laid-out table.
+
+`ingest` does the work; `run_in_child` does it in a subprocess whose memory is limited and which
+can be killed.
+"""
+
+from carrel_worker.executors.ingest.child import IngestCancelled, IngestCrashed, run_in_child
+from carrel_worker.executors.ingest.errors import IngestError, IngestOutOfMemory
+from carrel_worker.executors.ingest.lay_out import IngestOutcome, ingest
+
+__all__ = [
+    "IngestCancelled",
+    "IngestCrashed",
+    "IngestError",
+    "IngestOutOfMemory",
+    "IngestOutcome",
+    "ingest",
+    "run_in_child",
+]

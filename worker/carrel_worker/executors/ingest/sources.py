@@ -1,0 +1,144 @@
+"""Where the rows come from: a CSV or Parquet file, as one SQL table expression.
+
+Column names of the file never become part of an SQL text: columns are numbered, c0 being the
+file's first.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from carrel_protocol.schema import TableSchema
+from carrel_worker.executors.ingest import csv_text
+from carrel_worker.executors.ingest.errors import IngestError, IngestOutOfMemory
+
+Format = Literal["csv", "csv.gz", "parquet"]
+_NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read: `select … from {relation}` with `parameters`."""
+
+    path: Path
+    format: Format
+    relation: str
+    parameters: tuple[str, ...]
+    columns: dict[str, str]
+    """SQL name ("c7") of each column of the schema, and of the unit column."""
+    types: dict[str, str]
+    """DuckDB's type of each of `columns`."""
+    delimiter: str = ","
+    fields: int = 0
+
+    @property
+    def compressed(self) -> bool:
+        return self.format == "csv.gz"
+
+    def refused(self, error: duckdb.Error) -> Exception:
+        """What DuckDB's refusal to read the file means to its owner."""
+        if isinstance(error, duckdb.OutOfMemoryException):
+            return IngestOutOfMemory(str(error))
+        said = " ".join(str(error).split("\n")[:2])
+        if self.format == "parquet":
+            return IngestError(f"the file cannot be read as Parquet: {said}")
+        try:
+            csv_text.find_fault(self.path, self.delimiter, self.fields, compressed=self.compressed)
+        except IngestError as fault:
+            return fault
+        return IngestError(f"the file cannot be read as CSV: {said}")
+
+    def missing_value(self, row: int, column: str, *, unknown: bool) -> IngestError:
+        """The error of a value that must not be null. row: counted from 1, after any header."""
+        if self.format == "parquet":
+            what = "the value is not one the column may have" if unknown else "the value is null"
+            return IngestError(
+                f"{what}, and the column is declared not nullable", row=row, column=column
+            )
+        line, record = csv_text.record_at(
+            self.path, self.delimiter, row, compressed=self.compressed
+        )
+        text = record[int(self.columns[column][1:])]
+        what = f"{text[:80]!r} is not a value of the column" if unknown else "the value is missing"
+        return IngestError(
+            f"{what}, and the column is declared not nullable", line=line, column=column
+        )
+
+
+def open_source(
+    connection: duckdb.DuckDBPyConnection, path: Path, source_format: Format, table: TableSchema
+) -> Source:
+    """Find the schema's columns in the file. Raises `IngestError` if any is absent or doubtful."""
+    needed = [table.unit_column, *(column.name for column in table.columns)]
+    if source_format == "parquet":
+        return _parquet(connection, path, needed)
+    delimiter, names = csv_text.header(path, needed, compressed=source_format == "csv.gz")
+    columns = _places(names, needed, line=1)
+    listed = [f"c{i}" for i in range(len(names))]
+    types = ", ".join(f"{name}: 'VARCHAR'" for name in listed)
+    relation = (
+        "read_csv(?, auto_detect = false, header = true, delim = ?, quote = '\"', escape = '\"', "
+        f"columns = {{{types}}}, strict_mode = true, null_padding = false, "
+        f"force_not_null = [{', '.join(repr(name) for name in listed)}], "
+        f"compression = '{'gzip' if source_format == 'csv.gz' else 'none'}')"
+    )
+    return Source(
+        path, source_format, relation, (str(path), delimiter), columns,
+        dict.fromkeys(columns, "VARCHAR"), delimiter, len(names),
+    )  # fmt: skip
+
+
+def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, needed: list[str]) -> Source:
+    try:
+        tree = connection.execute(
+            "SELECT name, num_children FROM parquet_schema(?)", [str(path)]
+        ).fetchall()
+        described = connection.execute(
+            "DESCRIBE SELECT * FROM read_parquet(?, binary_as_string = true)", [str(path)]
+        ).fetchall()
+    except duckdb.Error as error:
+        said = str(error).split("\n", maxsplit=1)[0]
+        raise IngestError(f"the file cannot be read as Parquet: {said}") from error
+    names = _top_level(tree)
+    columns = _places(names, needed)
+    types = {name: str(described[int(place[1:])][1]) for name, place in columns.items()}
+    for name, kind in types.items():
+        if kind.startswith(_NESTED) or kind.endswith("]"):
+            raise IngestError(f"values of type {kind} cannot be taken in", column=name)
+    listed = ", ".join(f"c{i}" for i in range(len(names)))
+    relation = f"read_parquet(?, binary_as_string = true) AS source({listed})"
+    return Source(path, "parquet", relation, (str(path),), columns, types)
+
+
+def _places(names: list[str], needed: list[str], line: int | None = None) -> dict[str, str]:
+    """The numbered name of each needed column; case and outer spaces do not matter."""
+    folded = [name.strip().lower() for name in names]
+    for place, name in enumerate(folded):
+        if folded.index(name) != place:
+            raise IngestError(
+                f"named twice, as columns {folded.index(name) + 1} and {place + 1}",
+                line=line,
+                column=names[place].strip(),
+            )
+    places = {}
+    for name in needed:
+        if name.lower() not in folded:
+            some = ", ".join(repr(n.strip()) for n in names[:20])
+            raise IngestError(f"not in the file, which has {some}", line=line, column=name)
+        places[name] = f"c{folded.index(name.lower())}"
+    return places
+
+
+def _top_level(tree: list[tuple[str, int | None]]) -> list[str]:
+    """Names of a Parquet schema's top-level fields, from its depth-first listing."""
+    names = []
+    place = 1
+    while place < len(tree):
+        names.append(tree[place][0])
+        pending = 1
+        while pending:
+            pending += (tree[place][1] or 0) - 1
+            place += 1
+    return names

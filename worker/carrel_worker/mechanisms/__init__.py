@@ -1,0 +1,1 @@
+"""Exact bounded aggregation, and the noise that is added to it."""

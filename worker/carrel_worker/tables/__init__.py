@@ -1,0 +1,1 @@
+"""How a laid-out table is coded and stored."""
