@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from carrel_site.embedded.identity import Identity
 
 _SOCKET_PATH_BYTES = 107  # sockaddr_un holds 108 with the final zero, unix(7)
 _LONGEST_SOCKET = "/pg/.s.PGSQL.5432"
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+=~-]+")
+"""Without the commas that libpq splits at, and what URLs escape."""
 _RUN_PREFIX = "carrel-"
 
 
@@ -88,7 +91,7 @@ class DataDir:
         self._remove_stale_run_dir()
         directory = self.root / "run"
         short = len(os.fsencode(directory)) + len(_LONGEST_SOCKET) <= _SOCKET_PATH_BYTES
-        if short and identity.can_reach(self.root):
+        if short and _PLAIN_PATH.fullmatch(str(directory)) and identity.can_reach(self.root):
             directory.mkdir(mode=0o700, exist_ok=True)
         else:
             directory = Path(tempfile.mkdtemp(prefix=_RUN_PREFIX))

@@ -100,13 +100,13 @@ class Postgres:
         if code != 0:
             raise PostgresFailed(f"initdb ended with {code}; its output is in {self.log}")
 
-    def clear_stale_lock(self) -> None:
+    def clear_stale_lock(self, grace_seconds: float = 10.0) -> None:
         """Make way after a SIGKILL: wait for what still shuts down, then drop its pid file.
 
         PostgreSQL itself refuses to start while some process, anybody's, has the pid in the
         file. Nobody else uses this directory (layout.Lock), so the file alone means nothing.
         """
-        end_survivors(self.data, "postgres")
+        end_survivors(self.data, "postgres", grace_seconds)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def program(self) -> Program:
