@@ -3,17 +3,22 @@
 from collections.abc import Iterable
 from typing import Any
 
+from carrel_protocol.errors import ErrorCode
+from carrel_site.core.errors import SiteError
 
-class QueryNotAllowed(ValueError):
+
+class QueryNotAllowed(SiteError):
     """The question is outside what the site answers privately.
 
     `errors` has one entry a cause: {"line", "column", "message"} (both from 1) for SQL, or
     {"loc", "message"} for a plan. Every message says what to use instead.
     """
 
+    status, code, title = 422, ErrorCode.QUERY_NOT_ALLOWED, "Query not allowed"
+
     def __init__(self, errors: Iterable[dict[str, Any]]) -> None:
-        self.errors: tuple[dict[str, Any], ...] = tuple(errors)
-        super().__init__("; ".join(_shown(error) for error in self.errors))
+        causes = tuple(errors)
+        super().__init__("; ".join(_shown(error) for error in causes), errors=causes)
 
 
 def _shown(error: dict[str, Any]) -> str:
