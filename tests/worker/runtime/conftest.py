@@ -1,0 +1,87 @@
+"""A real Celery worker on a real broker, as `carrel up` starts it, against a scripted site."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.embedded.procs import descendants, eventually
+from tests.worker.runtime.scripted_site import TOKEN, ScriptedSite
+
+from carrel_site.embedded.process import Child, spawn
+from carrel_site.embedded.programs import worker_program
+from carrel_site.runs.broker import Broker
+
+
+@dataclass
+class RunningWorker:
+    """A worker with one child, what it talks to, and where it logs."""
+
+    program: Child
+    broker: Broker
+    site: ScriptedSite
+    storage: Path
+    log: Path
+
+    def send(self, run_id: str, queue: str = "query") -> str:
+        self.broker.publish(queue, run_id)
+        return run_id
+
+    def main_and_children(self) -> tuple[int, set[int]]:
+        """Pids of Celery's main process and of its children."""
+        (main,) = {
+            pid
+            for pid in descendants(self.program.pid)
+            if (descendants(pid)) and b"celery" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        }
+        return main, descendants(main)
+
+    def ready_children(self) -> int:
+        return self.log.read_text().count("child ready") if self.log.exists() else 0
+
+
+def start_worker(
+    site: ScriptedSite, broker_url: str, directory: Path, *, concurrency: int = 1
+) -> RunningWorker:
+    """Start a worker and wait until its children are warm."""
+    storage = directory / "storage"
+    storage.mkdir(exist_ok=True)
+    token = directory / "token"
+    token.write_text(TOKEN + "\n")
+    program = worker_program(
+        "worker",
+        "query,ingest",
+        concurrency,
+        site_url=site.url,
+        token_file=token,
+        broker_url=broker_url,
+        storage=storage,
+        logs=directory,
+    )
+    worker = RunningWorker(spawn(program), Broker(broker_url), site, storage, program.log)
+    eventually(
+        lambda: worker.ready_children() >= concurrency or worker.program.exit_code() is not None, 60
+    )
+    if worker.ready_children() < concurrency:
+        worker.program.stop()
+        raise AssertionError(program.log.read_text())
+    return worker
+
+
+@pytest.fixture
+def site() -> Iterator[ScriptedSite]:
+    scripted = ScriptedSite()
+    scripted.start()
+    yield scripted
+    scripted.stop()
+
+
+@pytest.fixture
+def worker(
+    site: ScriptedSite, broker_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[RunningWorker]:
+    """One child, unless the test is marked otherwise by an indirect parameter."""
+    running = start_worker(site, broker_url, tmp_path, concurrency=getattr(request, "param", 1))
+    yield running
+    running.broker.close()
+    running.program.stop()

@@ -1,0 +1,65 @@
+"""The one task: claim a run by its id and carry out what the site says it is."""
+
+import re
+import time
+
+import structlog
+
+from carrel_protocol.jobs import Job, QueryJob
+from carrel_worker.ingest_job import run_ingest
+from carrel_worker.process import ChildProcess
+from carrel_worker.query_job import run_query
+from carrel_worker.site_client import ClaimLost, Refused, SiteClient, Unreachable
+from carrel_worker.slot import Slot
+
+TASK = "carrel.run"
+QUEUES = ("query", "ingest")
+
+_CLAIM_PATIENCE_SECONDS = 5.0
+_CLAIM_WAIT = 0.2
+_RUN_ID = re.compile(r"run_[a-z0-9]{1,60}")
+
+_log = structlog.get_logger("carrel_worker")
+
+
+def run(child: ChildProcess, run_id: object) -> None:
+    """Claim `run_id` and carry it out. Never raises for anything that a job can cause.
+
+    A run that cannot be claimed is dropped: its row is the truth, and the site tells of it again
+    if it still waits.
+    """
+    if not isinstance(run_id, str) or not _RUN_ID.fullmatch(run_id):
+        _log.error("message refused")  # whoever can write to the broker may write anything
+        return
+    try:
+        job = _claim(child.site, run_id)
+    except ClaimLost:
+        _log.info("run dropped", run=run_id, why="claim_lost")
+        return
+    except Refused as refusal:
+        _log.error("run dropped", run=run_id, why=refusal.code, status=refusal.status)
+        return
+    except Unreachable as error:
+        _log.warning("run dropped", run=run_id, why="site_lost", error=str(error))
+        return
+    if isinstance(job, QueryJob):
+        slot = Slot(job.deadline_ms)
+        patience = child.settings.result_patience_seconds
+        delivery = run_query(job, slot, child.site, child.storage, child.interrupter, patience)
+    else:
+        delivery = run_ingest(job, child)
+    _log.info("run over", run=run_id, epoch=job.epoch, delivery=str(delivery))
+
+
+def _claim(site: SiteClient, run_id: str) -> Job:
+    """Claim, asking a site that cannot be reached for some seconds more."""
+    give_up = time.monotonic() + _CLAIM_PATIENCE_SECONDS
+    wait = 0.0
+    while True:
+        try:
+            return site.claim(run_id)
+        except Unreachable:
+            if time.monotonic() + wait > give_up:
+                raise
+        time.sleep(wait)
+        wait = _CLAIM_WAIT
