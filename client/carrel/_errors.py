@@ -6,13 +6,13 @@
     ├── UnexpectedAnswer          something answered, but not a Carrel site's API
     ├── NotSignedIn               401: the key is unknown, expired or revoked
     ├── Forbidden                 403: this person or key may not do that
-    │   └── NotReviewer           … because they asked it themselves, or are no reviewer
+    │   ├── NotReviewer           … because they asked it themselves, or are no reviewer
+    │   └── NoBudget              … here: no account, ask the owner for access
     ├── NotFound                  404: it does not exist, or you may not know that it does
     ├── InvalidInput              what was sent does not fit
     │   └── QueryNotAllowed       the question does; `errors` says where, the message shows it
     ├── Conflict                  409: it cannot be done as things stand
     │   ├── BudgetExceeded        the answer costs more than is left
-    │   ├── NoBudget              no account here: ask the owner for access
     │   ├── KindPaused            too many failures; the owner has to look
     │   ├── ReviewRequired        a person has to approve first; `request` is waiting
     │   ├── InvalidTransition     the request's state does not allow it
@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from carrel._carets import pointed_at
 from carrel_protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class CarrelError(Exception):
     """The base of every error that carrel raises on purpose."""
 
     default_advice: str | None = None
+    unsure: bool = False
+    """Whether an earlier try of the same call may have reached the site, its answer lost."""
 
     def __init__(
         self,
@@ -121,8 +124,6 @@ class NotReviewer(Forbidden):
 class NotFound(CarrelError):
     """It does not exist, or you may not know that it does."""
 
-    default_advice = "Check the name; `list(site.datasets)` shows what you have access to."
-
 
 class InvalidInput(CarrelError):
     """What was sent does not fit; `errors` says where."""
@@ -140,8 +141,6 @@ class QueryNotAllowed(InvalidInput):
     def _places(self) -> list[str]:
         if self.sql is None:
             return super()._places()
-        from carrel._carets import pointed_at  # only needed once something is wrong
-
         return pointed_at(self.sql, self.errors)
 
 
@@ -158,7 +157,7 @@ class BudgetExceeded(Conflict):
     )
 
 
-class NoBudget(Conflict):
+class NoBudget(Forbidden):
     """You have no account at this dataset's population."""
 
     default_advice = "Ask the site's owner for access to the dataset."

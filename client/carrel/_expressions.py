@@ -11,14 +11,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn, TypeVar, cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from carrel._errors import InvalidInput, QueryNotAllowed
 from carrel_protocol import plan
 
 Value = int | float | str | bool | Decimal
+Model = TypeVar("Model", bound=BaseModel)
 _Comparing = Literal["eq", "ne", "lt", "le", "gt", "ge"]
 _Counting = Literal["add", "subtract", "multiply"]
 
@@ -112,11 +113,11 @@ class Expr:
         if isinstance(values, str):
             raise InvalidInput("isin() needs a list of values, not one text.")
         constants = tuple(cast("plan.Constant", _node(value)) for value in values)
-        return Expr(_made(plan.In, arg=self.node, values=constants))
+        return Expr(made(plan.In, arg=self.node, values=constants))
 
     def between(self, low: Expr | Value, high: Expr | Value) -> Expr:
         """low <= it <= high."""
-        return Expr(_made(plan.Between, arg=self.node, low=_node(low), high=_node(high)))
+        return Expr(made(plan.Between, arg=self.node, low=_node(low), high=_node(high)))
 
     def is_null(self) -> Expr:
         """Whether a column's value is missing."""
@@ -133,7 +134,7 @@ class Expr:
 
 def col(name: str) -> Expr:
     """The column of that name (case is ignored)."""
-    return Expr(_made(plan.ColumnRef, name=name))
+    return Expr(made(plan.ColumnRef, name=name))
 
 
 def lit(value: Value) -> Expr:
@@ -154,7 +155,7 @@ class Aggregate:
         self.column = column
 
     def named(self, alias: str) -> plan.Aggregate:
-        return _made(plan.Aggregate, function=self.function, column=self.column, alias=alias)
+        return made(plan.Aggregate, function=self.function, column=self.column, alias=alias)
 
     def __repr__(self) -> str:
         return f"{self.function.upper()}({self.column or '*'})"
@@ -198,7 +199,7 @@ def conjunction(conditions: Iterable[Expr | bool]) -> plan.Expression | None:
     return None if joined is None else joined.node
 
 
-def written(node: plan.Expression) -> str:
+def written(node: plan.Expression) -> str:  # noqa: PLR0911 (one return a kind of node)
     """`node` as Python would write it."""
     match node:
         case plan.ColumnRef():
@@ -224,6 +225,18 @@ def written(node: plan.Expression) -> str:
             return f"{written(node.arg)}.is_null()"
 
 
+def described(query: plan.QueryPlan) -> str:
+    """A plan on one line."""
+    parts = [
+        ", ".join(f"{a.alias} = {Aggregate(a.function, a.column)!r}" for a in query.aggregates)
+    ]
+    if query.where is not None:
+        parts.append(f"where {written(query.where)}")
+    if query.group_by:
+        parts.append(f"by {', '.join(query.group_by)}")
+    return " ".join(parts)
+
+
 _SIGNS = {
     "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
     "add": "+", "subtract": "-", "multiply": "*",
@@ -235,11 +248,11 @@ def _compare(op: _Comparing, left: Expr, right: object) -> Expr:
         raise InvalidInput(
             "Nothing equals null, not even null.", advice="Write col('x').is_null() instead."
         )
-    return Expr(_made(plan.Comparison, op=op, left=left.node, right=_node(right)))
+    return Expr(made(plan.Comparison, op=op, left=left.node, right=_node(right)))
 
 
 def _calculate(op: _Counting, left: Expr, right: object) -> Expr:
-    return Expr(_made(plan.Arithmetic, op=op, left=left.node, right=_node(right)))
+    return Expr(made(plan.Arithmetic, op=op, left=left.node, right=_node(right)))
 
 
 def _join(op: Literal["and", "or"], left: Expr, right: object) -> Expr:
@@ -255,7 +268,7 @@ def _join(op: Literal["and", "or"], left: Expr, right: object) -> Expr:
         for side in sides
         for arg in (side.args if isinstance(side, plan.Logical) and side.op == op else (side,))
     )
-    return Expr(_made(plan.Logical, op=op, args=args))
+    return Expr(made(plan.Logical, op=op, args=args))
 
 
 def _as_expr(value: Expr | bool) -> Expr:
@@ -270,7 +283,7 @@ def _node(value: object) -> plan.Expression:
     if isinstance(value, bool):
         return plan.BooleanLiteral(value=value)
     if isinstance(value, str):
-        return _made(plan.TextLiteral, value=value)
+        return made(plan.TextLiteral, value=value)
     if isinstance(value, float | Decimal):
         return _decimal(value)
     try:
@@ -280,7 +293,7 @@ def _node(value: object) -> plan.Expression:
             f"{value!r} is a {type(value).__name__}; a condition compares with numbers, texts, "
             "True and False."
         ) from None
-    return _made(plan.IntegerLiteral, value=whole)
+    return made(plan.IntegerLiteral, value=whole)
 
 
 def _decimal(value: float | Decimal) -> plan.Expression:
@@ -294,11 +307,11 @@ def _decimal(value: float | Decimal) -> plan.Expression:
             advice="Stored tables have no NaN and no infinity: those are nulls, see is_null().",
         )
     if exact == exact.to_integral_value():
-        return _made(plan.IntegerLiteral, value=int(exact))
-    return _made(plan.DecimalLiteral, value=f"{exact:f}")
+        return made(plan.IntegerLiteral, value=int(exact))
+    return made(plan.DecimalLiteral, value=f"{exact:f}")
 
 
-def _made(model: type[Any], **fields: Any) -> Any:
+def made(model: type[Model], **fields: Any) -> Model:
     """`model(**fields)`, with pydantic's complaint in plain words."""
     try:
         return model(**fields)

@@ -12,6 +12,7 @@ import uuid
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any, TypeVar
 
 import httpx
@@ -21,6 +22,7 @@ from carrel._errors import (
     CarrelError,
     ConfigurationError,
     ConnectionFailed,
+    NotFound,
     RateLimited,
     UnexpectedAnswer,
     class_for,
@@ -100,8 +102,13 @@ class Http:
         patience: float = 0.0,
     ) -> Model:
         """GET. `patience` is how many seconds longer than usual the answer may take."""
-        response = self._send("GET", path, params=params, patience=patience)
-        return read(model, _json(response))
+        return read(model, self.document(path, params=params, patience=patience))
+
+    def document(
+        self, path: str, *, params: Mapping[str, Any] | None = None, patience: float = 0.0
+    ) -> Any:
+        """GET, as plain JSON."""
+        return _json(self._send("GET", path, params=params, patience=patience))
 
     def write(
         self,
@@ -120,6 +127,14 @@ class Http:
         """
         response = self._send(method, path, body=body, etag=etag, repeatable=repeatable)
         return read(model, _json(response))
+
+    def delete(self, path: str) -> None:
+        """DELETE. What is gone already counts as deleted when an answer was lost on the way."""
+        try:
+            self._send("DELETE", path)
+        except NotFound as error:
+            if not error.unsure:
+                raise
 
     def ask(self, path: str, body: BaseModel, model: type[Model]) -> Model:
         """A POST that changes nothing (a price): retried, and without a key."""
@@ -150,6 +165,7 @@ class Http:
         query = {k: v for k, v in (params or {}).items() if v is not None}
         timeout = httpx.Timeout(self.timeout + patience, connect=min(self.timeout, 10.0))
         failures = 0
+        unsure = False
         while True:
             request = self._client.build_request(
                 method, path, params=query, content=content, headers=headers, timeout=timeout
@@ -158,6 +174,7 @@ class Http:
                 response = self._client.send(request)
             except (httpx.TransportError, httpx.DecodingError) as error:
                 unseen = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                unsure = unsure or not unseen
                 failures += 1
                 final = failures > self._retry.retries or not _worth_retrying(error)
                 if final or not (repeatable or unseen):
@@ -178,8 +195,11 @@ class Http:
             ):
                 pause = self._retry.pause(failures)
                 self._retry.sleep(pause if asked is None else asked + pause / 10)
+                unsure = unsure or response.status_code in (502, 504)
                 continue
-            raise problem(response, asked)
+            refusal = problem(response, asked)
+            refusal.unsure = unsure
+            raise refusal
 
 
 def problem(response: httpx.Response, retry_after: float | None = None) -> CarrelError:
@@ -284,9 +304,7 @@ def _checked_key(key: str) -> str:
 
 
 def _user_agent() -> str:
-    from carrel import __version__  # its metadata are read at first use
-
-    return f"carrel/{__version__} python/{platform.python_version()}"
+    return f"carrel/{metadata.version('carrel')} python/{platform.python_version()}"
 
 
 def setting(name: str) -> str | None:

@@ -62,7 +62,9 @@ def _constructed(model: type[BaseModel], data: dict[str, Any]) -> BaseModel:
                 annotation = Annotated[annotation, info]  # type: ignore[assignment]
             values[name] = _leniently(annotation, data[name])
         else:
-            values[name] = None if info.is_required() else info.get_default(call_default_factory=True)
+            values[name] = (
+                None if info.is_required() else info.get_default(call_default_factory=True)
+            )
     return model.model_construct(**values)
 
 

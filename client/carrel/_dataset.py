@@ -1,0 +1,127 @@
+"""Datasets: what a researcher sees of one, and where questions to it begin."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from carrel._display import html_table, number, printable, shortened, text_fields
+from carrel._price import Budget
+from carrel._privacy import Bounds, privacy_target, unit_bounds
+from carrel._query import Query, QueryBuilder
+from carrel._schema import MockTable, Schema
+from carrel_protocol.api import datasets as wire
+
+if TYPE_CHECKING:
+    from carrel._site import Site
+
+
+class Dataset:
+    """A dataset: what its owner declares about it. Its rows never leave the site."""
+
+    def __init__(self, site: Site, data: wire.Dataset) -> None:
+        self._site = site
+        self.data = data
+        """As the site sent it."""
+
+    @property
+    def id(self) -> str:
+        return self.data.id
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    @property
+    def title(self) -> str:
+        return self.data.title
+
+    @property
+    def description(self) -> str:
+        return self.data.description
+
+    @property
+    def population(self) -> str:
+        """The set of people that it is about; datasets about the same people share a budget."""
+        return self.data.population
+
+    @property
+    def policy(self) -> wire.DatasetPolicy:
+        """What is approved at once, and how many people it takes otherwise."""
+        return self.data.policy
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has a version that answers."""
+        return self.data.version_id is not None
+
+    @cached_property
+    def schema(self) -> Schema:
+        """Columns, their public domains, and how much of one unit's data an answer uses."""
+        return Schema(self.data.table)
+
+    @property
+    def budget(self) -> Budget:
+        """What is left for you here; read now."""
+        return self._site.budget(self)
+
+    def mock(self, rows: int = 100, seed: int = 0) -> MockTable:
+        """Rows made up from the public metadata alone; the same `seed` makes the same rows."""
+        got = self._site._http.get(
+            f"datasets/{self.id}/mock", wire.Mock, params={"rows": rows, "seed": seed}
+        )
+        return MockTable(got)
+
+    def sql(
+        self,
+        text: str,
+        *,
+        epsilon: float | None = None,
+        rho: float | None = None,
+        within: float | None = None,
+        confidence: float | None = None,
+        bounds: Bounds | None = None,
+    ) -> Query:
+        """A question in SQL: SELECT COUNT(*), SUM, AVG … FROM this dataset WHERE … GROUP BY ….
+
+        The privacy arguments are those of `Query.with_privacy`. Nothing is sent yet.
+        """
+        return Query(
+            self,
+            sql=text,
+            target=privacy_target(epsilon, rho, within, confidence),
+            bounds=unit_bounds(bounds),
+        )
+
+    def query(self) -> QueryBuilder:
+        """A question in Python: query().where(…).group_by(…).agg(…)."""
+        return QueryBuilder(self)
+
+    def __repr__(self) -> str:
+        title = f": {shortened(printable(self.title))}" if self.title else ""
+        return f"Dataset({self.name!r}{title})"
+
+    def __str__(self) -> str:
+        return "\n\n".join([text_fields(self._fields()), str(self.schema)])
+
+    def _repr_html_(self) -> str:
+        caption = self.title or self.name
+        return html_table(("", ""), self._fields(), caption=caption) + self.schema._repr_html_()
+
+    def _fields(self) -> list[tuple[str, object]]:
+        policy = self.policy
+        people = "1 person" if policy.reviewers == 1 else f"{number(policy.reviewers)} people"
+        approval = (
+            f"at once up to {policy.auto_approve_share:.3g} of your limit each, else by {people}"
+            if policy.auto_approve
+            else f"by {people}"
+        )
+        fields: list[tuple[str, object]] = [("dataset", self.name)]
+        if self.title:
+            fields.append(("title", self.title))
+        if self.description:
+            fields.append(("about", self.description))
+        fields += [("population", self.population), ("approval", approval)]
+        if not self.ready:
+            fields.append(("state", "not ready: its owner has not loaded any data"))
+        return fields
