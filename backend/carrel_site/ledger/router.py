@@ -15,7 +15,7 @@ from carrel_site.core.pagination import Cursor, Limit, decode_cursor, encode_cur
 from carrel_site.core.permissions import Permission
 from carrel_site.datasets import catalogue
 from carrel_site.datasets import repository as dataset_rows
-from carrel_site.ledger import accounting, repository, service, views
+from carrel_site.ledger import repository, service, views
 from carrel_site.ledger.models import LedgerAccount
 from carrel_site.runs import service as runs
 
@@ -110,9 +110,4 @@ def entries(
 )
 def preview(asked: BudgetPreview) -> BudgetPreviewResult:
     """What a budget would buy, before it is set."""
-    limits = asked.limits
-    preset = accounting.preset(limits.epsilon, limits.delta_conv, limits.delta_add)
-    return BudgetPreviewResult(
-        counts_within_one_percent=accounting.counts_within(preset, asked.units, 0.01),
-        example_queries=accounting.queries_at_epsilon(preset, asked.example.epsilon),
-    )
+    return service.preview(asked)

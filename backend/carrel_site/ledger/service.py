@@ -14,15 +14,13 @@ from sqlalchemy.orm import Session
 from carrel_protocol.api.datasets import BudgetLimits
 from carrel_site.audit.log import exact, record
 from carrel_site.core.clock import now
+from carrel_site.core.errors import InvalidInput
 from carrel_site.core.ids import new_id
 from carrel_site.ledger import accounting, repository
-from carrel_site.ledger.accounting import Cost, Limits
+from carrel_site.ledger.accounting import NOTHING, AccountLimits, Cost, ImpossibleLimits, Limits
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.errors import BudgetExceeded, LimitNotRaised, NoBudget
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
-
-_NOTHING = Cost(nano=(0, 0), delta_atto=0)
-
 
 @dataclass(frozen=True, slots=True)
 class Purse:
@@ -51,7 +49,7 @@ def open_account(
     session.flush()
     session.refresh(account)
     preset = _limits(limits)
-    entry = _append(session, account, "open", _NOTHING, detail=_limit_detail(limits, preset))
+    entry = _append(session, account, "open", NOTHING, detail=_limit_detail(limits, preset))
     session.flush()
     session.refresh(account)
     record(
@@ -82,13 +80,13 @@ def raise_limit(
         )
     limits = earlier.model_copy(update={"epsilon": epsilon})
     fixed = (account.order1_milli, account.order2_milli) if account.charges else None
-    preset = _limits(limits, orders=fixed)
+    preset = _limits(limits, order_milli=fixed)
     detail = _limit_detail(limits, preset) | {
         "reason": reason,
         "by": actor,
         "after_answers": account.charges > 0,
     }
-    entry = _append(session, account, "raise", _NOTHING, detail=detail)
+    entry = _append(session, account, "raise", NOTHING, detail=detail)
     session.flush()
     session.refresh(account)
     record(
@@ -178,7 +176,7 @@ def refusal(account: LedgerAccount, charge: Cost) -> BudgetExceeded:
 
 def limits_of(account: LedgerAccount) -> Limits:
     return Limits(
-        orders_milli=(account.order1_milli, account.order2_milli),
+        order_milli=(account.order1_milli, account.order2_milli),
         nano=(account.limit1, account.limit2),
         delta_atto=account.limit_delta,
     )
@@ -284,16 +282,20 @@ def _append(
     return digest
 
 
-def _limits(limits: BudgetLimits, orders: tuple[int, int] | None = None) -> Limits:
-    return accounting.preset(
-        limits.epsilon, limits.delta_conv, limits.delta_add, orders_milli=orders
-    )
+def _limits(limits: BudgetLimits, order_milli: tuple[int, int] | None = None) -> Limits:
+    granted = AccountLimits(limits.epsilon, limits.delta_conv, limits.delta_add)
+    try:
+        if order_milli is None:
+            return accounting.limits_of(granted)
+        return accounting.limits_at(granted, order_milli)
+    except ImpossibleLimits as impossible:
+        raise InvalidInput(str(impossible)) from None
 
 
 def _limit_detail(limits: BudgetLimits, preset: Limits) -> dict[str, Any]:
     return {
         **limits.model_dump(),
-        "orders": list(preset.orders_milli),
+        "orders": list(preset.order_milli),
         "limits": [str(limit) for limit in preset.nano],
         "limit_delta": str(preset.delta_atto),
     }

@@ -142,7 +142,7 @@ def _price(
         ),
         approval=policies.approval(policy, share, review=review),
         plan=content.plan,
-        in_words=in_words(content.plan, content.table, content.bounds),
+        in_words=in_words(content.plan, content.bounds),
     )
 
 
