@@ -38,6 +38,44 @@ def up(
 
 
 @app.command()
+def setup(
+    email: Annotated[str, typer.Argument(help="The owner's e-mail address")],
+    name: Annotated[str, typer.Option(prompt=True, help="The owner's name")],
+    password: Annotated[
+        str,
+        typer.Option(
+            prompt=True, hide_input=True, confirmation_prompt=True, envvar="CARREL_OWNER_PASSWORD"
+        ),
+    ],
+    data_dir: DataDirOption = Path("carrel-data"),
+    url: Annotated[str | None, typer.Option(help="The site, if not the one running there")] = None,
+) -> None:
+    """Make the site's first owner, once, and print an API key."""
+    from carrel_site.cli.setup import set_up
+
+    address, key = set_up(data_dir, url, name=name, email=email, password=password)
+    typer.echo(
+        f"{email} owns the site now. An API key, shown this once:\n"
+        f"  export CARREL_URL={address} CARREL_API_KEY={key}"
+    )
+
+
+@app.command()
+def demo(
+    data_dir: DataDirOption = Path(".demo"),
+    port: PortOption = None,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the question")] = False,
+    die_with_parent: Annotated[
+        bool, typer.Option(hidden=True, help="Stop when the process that started this one ends")
+    ] = False,
+) -> None:
+    """Start a site with real data and two people, ask one private question, and stay up."""
+    from carrel_site.cli.demo.show import run_demo
+
+    run_demo(data_dir, port, once=once, die_with_parent=die_with_parent)
+
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Default: CARREL_HOST or 127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Default: CARREL_PORT or 8750")] = None,

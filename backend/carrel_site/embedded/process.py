@@ -5,7 +5,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,7 +28,8 @@ class Program:
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str]
-    log: Path
+    log: Path | None
+    """None: our own output, for a program that speaks to the person at the terminal."""
     cwd: Path | None = None
     identity: Identity = field(default_factory=Identity.myself)
     death_signal: signal.Signals = signal.SIGKILL
@@ -83,7 +85,7 @@ class Child:
 
 
 def spawn(program: Program) -> Child:
-    """Start `program` in its own session; its output is appended to `program.log` (0600).
+    """Start `program` in its own session; its output is appended to its log (0600).
 
     Raises SpawnedOffMainThread: it would end when a thread did, not when we do.
     """
@@ -96,20 +98,29 @@ def spawn(program: Program) -> Child:
         "cwd": str(program.cwd) if program.cwd else None,
         **program.identity.shim_options(),
     }
-    descriptor = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
+    with _output(program.log) as output:
         popen = subprocess.Popen(  # noqa: S603
             [*shim_command(options), *program.arguments],
             stdin=subprocess.DEVNULL,
-            stdout=descriptor,
-            stderr=subprocess.STDOUT,
+            stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
             env=dict(program.environment),
             start_new_session=True,
             pass_fds=program.pass_fds,
         )
+    return Child(program, popen)
+
+
+@contextmanager
+def _output(log: Path | None) -> Iterator[int | None]:
+    if log is None:
+        yield None
+        return
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        yield descriptor
     finally:
         os.close(descriptor)
-    return Child(program, popen)
 
 
 def clean_environment(**extra: str) -> dict[str, str]:

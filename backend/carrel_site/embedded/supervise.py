@@ -156,8 +156,7 @@ class Supervisor:
 
 
 def _explain(program: Program, what: str) -> str:
-    try:
-        tail = "\n".join(program.log.read_text(errors="replace").splitlines()[-15:])
-    except OSError:
-        tail = ""
-    return f"{program.name} {what}. The end of {program.log}:\n{tail}"
+    if program.log is None:
+        return f"{program.name} {what}."
+    tail = program.log.read_text(errors="replace").splitlines()[-15:]
+    return "\n".join([f"{program.name} {what}. The end of {program.log}:", *tail])

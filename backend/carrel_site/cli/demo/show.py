@@ -1,0 +1,68 @@
+"""The demo's supervisor: a site as `carrel up` runs it, then the owner's and the client's part."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import typer
+
+from carrel_site.cli.up import REFUSALS, say
+from carrel_site.embedded import shim
+from carrel_site.embedded.process import Program, clean_environment
+from carrel_site.embedded.programs import PYTHON
+from carrel_site.embedded.site import RunningSite, running_site
+from carrel_site.embedded.supervise import StopRequested
+
+_PART_SECONDS = 120.0
+
+
+def run_demo(data_dir: Path, port: int | None, *, once: bool, die_with_parent: bool) -> None:
+    """Bring the site up, play both parts, and keep it up unless `once`."""
+    if die_with_parent:
+        shim.die_with(os.getppid(), signal.SIGTERM)
+    started = time.monotonic()
+    say("Starting PostgreSQL, Valkey, the API, the scheduler and a worker …")
+    try:
+        with running_site(data_dir, port, say) as site:
+            say(f"The site is up at {site.url} after {time.monotonic() - started:.1f} s.")
+            _play(site)
+            if once:
+                return
+            say(f"\nThe site stays up at {site.url}. Ctrl-C stops it; its data stay in {data_dir}.")
+            site.supervisor.watch()
+    except StopRequested:
+        say("Stopped.")
+    except REFUSALS as refusal:
+        typer.echo(f"carrel: {refusal}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _play(site: RunningSite) -> None:
+    """Each part is a program of its own: the client's has nothing of the site's but a key."""
+    key_file = site.data.secrets / "demo_researcher_key"
+    sys.stdout.flush()
+    owner = _part(
+        "owner",
+        "carrel_site.cli.demo.owner",
+        CARREL_DATA_DIR=str(site.data.root),
+        CARREL_SITE_URL=site.url,
+    )
+    site.supervisor.run(owner, _PART_SECONDS)
+    researcher = _part(
+        "researcher",
+        "carrel._demo",
+        CARREL_URL=site.url,
+        CARREL_API_KEY=key_file.read_text().strip(),
+    )
+    site.supervisor.run(researcher, _PART_SECONDS)
+
+
+def _part(name: str, module: str, **environment: str) -> Program:
+    return Program(
+        name=f"the {name}'s part",
+        arguments=(*PYTHON, "-m", module),
+        environment=clean_environment(**environment),
+        log=None,
+    )
