@@ -36,8 +36,7 @@ def chosen(
     start = (offsets % np.maximum(cells, 1).astype(np.uint64)).astype(np.int64)
     ahead = np.arange(unit.size) - (first + start)[unit]
     ahead += (ahead < 0) * cells[unit]
-    kept: NDArray[np.bool_] = ahead < most_groups
-    return kept
+    return np.asarray(ahead < most_groups)
 
 
 def contributions(primitive: Primitive, rows: Ints, sums: Sums | None, base: int) -> Exact:
@@ -60,7 +59,7 @@ def contributions(primitive: Primitive, rows: Ints, sums: Sums | None, base: int
         excess = total[over]
         scaled = np.abs(excess) * k // counts[over]
         total[over] = np.where(excess < 0, -scaled, scaled)
-    clipped = np.clip(total, k * min(primitive.lower, 0), k * max(primitive.upper, 0))
+    clipped: Exact = np.clip(total, k * min(primitive.lower, 0), k * max(primitive.upper, 0))
     return clipped.astype(np.int64) if k * primitive.magnitude < 2**62 else clipped
 
 

@@ -42,12 +42,11 @@ def strata(noise: Noise, count: int) -> Floats:
         rate = 1 / noise.scale
         outside = np.minimum(levels, 1 - levels)
         size = np.ceil(-np.log(outside * (1 + math.exp(-rate))) / rate) - 1
-        return np.copysign(np.maximum(size, 0), levels - 0.5)
+        return np.asarray(np.copysign(np.maximum(size, 0), levels - 0.5))
     if noise.scale > _TABULATED:
         return np.rint(_standard_normal(count) * noise.scale)
     support, cumulative = _gaussian(noise.scale)
-    values: Floats = support[np.searchsorted(cumulative, levels)]
-    return values
+    return np.asarray(support[np.searchsorted(cumulative, levels)])
 
 
 @lru_cache(maxsize=16)

@@ -4,9 +4,9 @@
 can be killed.
 """
 
-from carrel_worker.executors.ingest.child import IngestCancelled, IngestCrashed, run_in_child
 from carrel_worker.executors.ingest.errors import IngestError, IngestOutOfMemory
 from carrel_worker.executors.ingest.lay_out import IngestOutcome, ingest
+from carrel_worker.executors.ingest.supervise import IngestCancelled, IngestCrashed, run_in_child
 
 __all__ = [
     "IngestCancelled",

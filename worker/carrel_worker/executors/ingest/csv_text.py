@@ -69,9 +69,7 @@ def find_fault(source: Path, delimiter: str, fields: int, *, compressed: bool) -
                         f"{len(record)} fields where the header names {fields} columns", line=line
                     )
         except csv.Error as error:
-            raise IngestError(
-                f"a quoted field is not closed properly ({error})", line=line
-            ) from error
+            raise IngestError(f"a quoted field is not closed ({error})", line=line) from error
 
 
 def record_at(

@@ -52,19 +52,16 @@ class Source:
 
     def missing_value(self, row: int, column: str, *, unknown: bool) -> IngestError:
         """The error of a value that must not be null. row: counted from 1, after any header."""
+        forbidden = "and the column is declared not nullable"
         if self.format == "parquet":
             what = "the value is not one the column may have" if unknown else "the value is null"
-            return IngestError(
-                f"{what}, and the column is declared not nullable", row=row, column=column
-            )
+            return IngestError(f"{what}, {forbidden}", row=row, column=column)
         line, record = csv_text.record_at(
             self.path, self.delimiter, row, compressed=self.compressed
         )
         text = record[int(self.columns[column][1:])]
         what = f"{text[:80]!r} is not a value of the column" if unknown else "the value is missing"
-        return IngestError(
-            f"{what}, and the column is declared not nullable", line=line, column=column
-        )
+        return IngestError(f"{what}, {forbidden}", line=line, column=column)
 
 
 def open_source(

@@ -33,12 +33,14 @@ def staging_database(
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "temp_directory": str(scratch / "spill"),
-        "allowed_paths": [str(source)],
     }
     if memory_bytes is not None:
         config["memory_limit"] = f"{memory_bytes // 2**20}MiB"
     connection = duckdb.connect(str(scratch / "staging.duckdb"), config=config)
     try:
+        connection.execute("SET allowed_paths = [?]", [str(source)])
+        connection.execute("SET threads = 2")
+        connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         yield connection
