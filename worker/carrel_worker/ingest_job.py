@@ -31,7 +31,7 @@ def run_ingest(job: IngestJob, child: ChildProcess) -> Delivery:
     A stopping worker reports nothing: its lease runs out, and the site gives the run to another.
     However it ends, no temporary file is left.
     """
-    with Lease(child.site, job, beat_seconds=_BEAT_SECONDS) as lease:
+    with Lease(child.site, child.heartbeat, job, beat_seconds=_BEAT_SECONDS) as lease:
         try:
             result = _result(job, child, lease)
         except IngestCancelled:

@@ -6,8 +6,13 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal
 
-from carrel_protocol.jobs import Heartbeat, IngestJob, QueryJob
+import structlog
+
+from carrel_protocol import jobs
+from carrel_worker.heartbeat import Heartbeat
 from carrel_worker.site_client import ClaimLost, Refused, SiteClient, Unreachable
+
+_log = structlog.get_logger("carrel_worker")
 
 
 class Lease:
@@ -21,7 +26,8 @@ class Lease:
     def __init__(
         self,
         site: SiteClient,
-        job: QueryJob | IngestJob,
+        heartbeat: Heartbeat,
+        job: jobs.QueryJob | jobs.IngestJob,
         on_end: Callable[[], None] = lambda: None,
         *,
         beat_seconds: float = math.inf,
@@ -29,16 +35,16 @@ class Lease:
         self.progress: float | None = None
         self.ended: Literal["cancelled", "lost"] | None = None
         self._site = site
+        self._heartbeat = heartbeat
         self._run_id = job.run_id
         self._claim_token = job.claim_token
         self._epoch = job.epoch
         self._interval = min(job.lease_seconds / 3, beat_seconds)
         self._on_end = on_end
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def __enter__(self) -> "Lease":
-        self._thread.start()
+        self._heartbeat.start(self._beat, self._interval)
         return self
 
     def __exit__(
@@ -47,11 +53,12 @@ class Lease:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._heartbeat.stop()
         self._over.set()
 
-    def wait(self, seconds: float) -> bool:
-        """Sleep, but no longer than the claim lasts; True if it is over."""
-        return self._over.wait(seconds)
+    def wait(self, seconds: float) -> None:
+        """Sleep, but no longer than the claim lasts."""
+        self._over.wait(seconds)
 
     def confirm(self) -> bool:
         """Ask now whether the claim still holds; False if the site says no.
@@ -62,19 +69,19 @@ class Lease:
             self._beat()
         return self.ended is None
 
-    def _keep(self) -> None:
-        while not self._over.wait(self._interval):
-            self._beat()
-
     def _beat(self) -> None:
-        beat = Heartbeat(claim_token=self._claim_token, epoch=self._epoch, progress=self.progress)
+        beat = jobs.Heartbeat(
+            claim_token=self._claim_token, epoch=self._epoch, progress=self.progress
+        )
         try:
             if self._site.heartbeat(self._run_id, beat):
                 self._end("cancelled")
         except (ClaimLost, Refused):
             self._end("lost")
         except Unreachable:
-            return  # the next beat, or the result's own retries, will tell
+            pass  # the next beat, or the result's own retries, will tell
+        except Exception as error:  # noqa: BLE001 (the thread must live on for the next job)
+            _log.error("heartbeat failed", run=self._run_id, error=type(error).__name__)
 
     def _end(self, why: Literal["cancelled", "lost"]) -> None:
         if self.ended is None and not self._over.is_set():

@@ -6,6 +6,7 @@ import signal
 
 import structlog
 
+from carrel_worker.heartbeat import Heartbeat
 from carrel_worker.interrupter import Interrupter
 from carrel_worker.settings import WorkerSettings
 from carrel_worker.shutdown import ShutdownFlag
@@ -28,6 +29,7 @@ class ChildProcess:
         self.site = SiteClient(settings.site_url, credential)
         self.storage = Storage(settings.storage_dir)
         self.interrupter = Interrupter()
+        self.heartbeat = Heartbeat()
 
     @classmethod
     def start(

@@ -7,9 +7,9 @@ from carrel_protocol.jobs import QueryJob, QuerySucceeded
 from carrel_protocol.privacy import MECHANISM_VERSION
 from carrel_worker.delivery import Delivery, Result, deliver, failure
 from carrel_worker.executors.query import execute
-from carrel_worker.interrupter import Interrupted, Interrupter
+from carrel_worker.interrupter import Interrupted
 from carrel_worker.lease import Lease
-from carrel_worker.site_client import SiteClient
+from carrel_worker.process import ChildProcess
 from carrel_worker.slot import Slot
 from carrel_worker.storage import Storage
 
@@ -22,23 +22,16 @@ class OtherMechanism(Exception):
     """The content was priced for another version of the mechanisms than this worker's."""
 
 
-def run_query(
-    job: QueryJob,
-    slot: Slot,
-    site: SiteClient,
-    storage: Storage,
-    interrupter: Interrupter,
-    patience_seconds: float,
-) -> Delivery:
+def run_query(job: QueryJob, slot: Slot, child: ChildProcess) -> Delivery:
     """Carry out `job`; returns when its slot's public time has come, whatever happened."""
     try:
-        with Lease(site, job, on_end=interrupter.interrupt) as lease:
+        with Lease(child.site, child.heartbeat, job, child.interrupter.interrupt) as lease:
             try:
-                with interrupter:
-                    result = _result(job, storage)
+                with child.interrupter:
+                    result = _result(job, child.storage)
             except Interrupted:
                 return Delivery.CLAIM_LOST
-            return deliver(site, job, result, lease, patience_seconds)
+            return deliver(child.site, job, result, lease, child.settings.result_patience_seconds)
     finally:
         slot.hold()
 

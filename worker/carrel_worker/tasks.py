@@ -43,9 +43,7 @@ def run(child: ChildProcess, run_id: object) -> None:
         _log.warning("run dropped", run=run_id, why="site_lost", error=str(error))
         return
     if isinstance(job, QueryJob):
-        slot = Slot(job.deadline_ms)
-        patience = child.settings.result_patience_seconds
-        delivery = run_query(job, slot, child.site, child.storage, child.interrupter, patience)
+        delivery = run_query(job, Slot(job.deadline_ms), child)
     else:
         delivery = run_ingest(job, child)
     _log.info("run over", run=run_id, epoch=job.epoch, delivery=str(delivery))
