@@ -1,5 +1,7 @@
 """Errors that reach a caller. Each cause is a class beside the domain that raises it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from carrel_protocol.errors import ErrorCode
@@ -12,6 +14,7 @@ class SiteError(Exception):
     code: ClassVar[ErrorCode] = ErrorCode.INTERNAL
     title: ClassVar[str] = "Internal error"
     advice: str | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class InvalidInput(SiteError):
 class Unauthenticated(SiteError):
     status, code, title = 401, ErrorCode.UNAUTHENTICATED, "Not signed in"
     advice = "Send 'Authorization: Bearer <API key>'; a key may have expired or been revoked."
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
 
 class Forbidden(SiteError):
@@ -62,3 +66,9 @@ class PreconditionRequired(SiteError):
 
 class PayloadTooLarge(SiteError):
     status, code, title = 413, ErrorCode.PAYLOAD_TOO_LARGE, "Too large"
+
+
+class Unavailable(SiteError):
+    status, code, title = 503, ErrorCode.UNAVAILABLE, "Unavailable"
+    advice = "Try again in a few seconds."
+    headers = MappingProxyType({"Retry-After": "2"})

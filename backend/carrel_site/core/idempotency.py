@@ -5,8 +5,9 @@ does. Two at once: the second's insert waits for the first to end, and then give
 answer, or does the work if the first did not.
 """
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Header
@@ -25,6 +26,7 @@ from carrel_site.core.models import IdempotencyKey
 Model = TypeVar("Model", bound=BaseModel)
 
 _LONGEST_KEY = 200
+_REMEMBERED = timedelta(days=1)
 
 IdempotencyKeyHeader = Annotated[
     str | None,
@@ -62,7 +64,8 @@ def once(
         return db.transact(work)
     if not 1 <= len(key) <= _LONGEST_KEY or not key.isprintable():
         raise InvalidInput(f"An Idempotency-Key has 1 to {_LONGEST_KEY} printable characters.")
-    fingerprint = tagged_hash("idempotency/1", [route, body])
+    # As text: a body may hold integers that canonical JSON has no number for.
+    fingerprint = tagged_hash("idempotency/1", [route, json.dumps(body, sort_keys=True)])
 
     def transaction(session: Session) -> tuple[int, Model]:
         earlier = _claim(session, user_id, key, fingerprint)
@@ -81,9 +84,9 @@ def once(
     return db.transact(transaction)
 
 
-def purge(session: Session, before: datetime) -> int:
-    """Forget the keys used before `before`; returns how many."""
-    gone = delete(IdempotencyKey).where(IdempotencyKey.created_at < before)
+def forget_old(session: Session) -> int:
+    """Forget the keys used over a day ago: no client retries for so long. Returns how many."""
+    gone = delete(IdempotencyKey).where(IdempotencyKey.created_at < now() - _REMEMBERED)
     return len(session.scalars(gone.returning(IdempotencyKey.key)).all())
 
 

@@ -17,6 +17,8 @@ from carrel_site.core.errors import InvalidInput
 Row = TypeVar("Row")
 Item = TypeVar("Item")
 
+_LARGEST = 2**63 - 1  # a bigint
+
 Cursor = Annotated[
     str | None, Query(max_length=300, description="`next_cursor` of the page before this one.")
 ]
@@ -36,6 +38,8 @@ def decode_cursor(cursor: str, *types: type) -> tuple[Any, ...]:
     except (ValueError, binascii.Error, RecursionError) as error:
         raise _bad_cursor() from error
     if not isinstance(key, list) or [type(part) for part in key] != list(types):
+        raise _bad_cursor()
+    if any(isinstance(part, int) and abs(part) > _LARGEST for part in key):
         raise _bad_cursor()
     return tuple(key)
 
@@ -71,7 +75,7 @@ def paged(
 
 def newest_first(
     session: Session,
-    query: Select[tuple[Row]],
+    query: Select[Row],
     created_at: InstrumentedAttribute[datetime],
     row_id: InstrumentedAttribute[str],
     cursor: str | None,

@@ -35,11 +35,9 @@ def make_mock(table: TableSchema, rows: int, seed: int) -> Mock:
     """
     source = random.Random(f"carrel/mock/1/{seed}")  # noqa: S311 (decided by its seed, on purpose)
     draws = [_drawer(column, source) for column in table.columns]
-    made: list[tuple[Value, ...]] = []
-    for unit in _units(table, rows, source):
-        made.append((unit, *(draw() for draw in draws)))
     return Mock(
-        columns=(table.unit_column, *(column.name for column in table.columns)), rows=tuple(made)
+        columns=(table.unit_column, *(column.name for column in table.columns)),
+        rows=tuple((unit, *(draw() for draw in draws)) for unit in _units(table, rows, source)),
     )
 
 

@@ -16,6 +16,7 @@ from carrel_site.datasets import repository
 from carrel_site.datasets.catalogue import only_granted_to
 from carrel_site.datasets.errors import NameTaken
 from carrel_site.datasets.models import Population
+from carrel_site.ledger import repository as ledger_rows
 from carrel_site.ledger import service as ledger
 
 
@@ -80,7 +81,7 @@ def get(session: Session, caller: Caller, ref: str) -> PopulationView:
 
 def _together(session: Session, population_ids: list[str]) -> dict[str, BudgetLimits]:
     accounts = repository.shared_accounts(session, population_ids)
-    limits = ledger.repository.limit_entries(session, accounts)
+    limits = ledger_rows.limit_entries(session, accounts)
     return {accounts[account]: ledger.limits_in(entries[-1]) for account, entries in limits.items()}
 
 

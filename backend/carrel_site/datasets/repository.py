@@ -25,7 +25,7 @@ def population(session: Session, ref: str, *, lock: bool = False) -> Population 
     return session.scalars(query).one_or_none()
 
 
-def populations(user_id: str | None) -> Select[tuple[Population]]:
+def populations(user_id: str | None) -> Select[Population]:
     """All populations, or those behind datasets that `user_id` may use."""
     query = select(Population)
     if user_id is not None:
@@ -46,7 +46,7 @@ def population_names(session: Session, ids: Iterable[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
-def datasets(user_id: str | None) -> Select[tuple[Dataset]]:
+def datasets(user_id: str | None) -> Select[Dataset]:
     """All datasets, or those that `user_id` may use."""
     query = select(Dataset)
     if user_id is not None:
@@ -91,18 +91,19 @@ def has_access(session: Session, dataset_id: str, user_id: str) -> bool:
 
 def table_at(session: Session, dataset_id: str, revision: int) -> dict[str, object]:
     """The table's metadata as it was at `revision`."""
-    return session.scalars(
+    table: dict[str, object] = session.scalars(
         select(DatasetRevision.table_schema)
         .where(DatasetRevision.dataset_id == dataset_id, DatasetRevision.revision == revision)
         .limit(1)
     ).one()
+    return table
 
 
 def version(session: Session, version_id: str) -> DatasetVersion | None:
     return session.get(DatasetVersion, version_id, with_for_update=True, populate_existing=True)
 
 
-def versions(dataset_id: str) -> Select[tuple[DatasetVersion]]:
+def versions(dataset_id: str) -> Select[DatasetVersion]:
     return select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
 
 
@@ -116,16 +117,14 @@ def runs_of(session: Session, version_ids: Iterable[str]) -> dict[str, str]:
     return {version_id: run_id for version_id, run_id in rows if version_id is not None}
 
 
-def ingested_before(session: Session, version_ids: Iterable[str]) -> set[str]:
-    """Those of `version_ids` whose upload nobody needs any more."""
-    return set(
-        session.scalars(
-            select(DatasetVersion.id).where(
-                DatasetVersion.id.in_(list(version_ids)),
-                DatasetVersion.state.in_(("ready", "failed")),
-            )
+def version_states(session: Session, version_ids: Iterable[str]) -> dict[str, str]:
+    """The states of those of `version_ids` that are versions."""
+    rows = session.execute(
+        select(DatasetVersion.id, DatasetVersion.state).where(
+            DatasetVersion.id.in_(list(version_ids))
         )
     )
+    return {row.id: row.state for row in rows}
 
 
 def access(session: Session, dataset_id: str) -> list[tuple[DatasetAccess, User]]:

@@ -5,6 +5,7 @@ columns. So a change to the policy, to words, to bounds per unit or to the decla
 the version; a change to the columns needs a new upload before anything can be asked again.
 """
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,9 @@ from carrel_site.datasets import repository
 from carrel_site.datasets.errors import DatasetNotReady
 from carrel_site.datasets.models import Dataset, DatasetVersion
 from carrel_site.site import Site
+
+
+_ORPHANED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,7 @@ def missing(ref: str) -> NotFound:
     )
 
 
-def version_ready(
-    session: Session, site: Site, version_id: str, result: IngestSucceeded
-) -> None:
+def version_ready(session: Session, site: Site, version_id: str, result: IngestSucceeded) -> None:
     """Record what ingest laid out, and make it current if it is the newest that fits.
 
     Nothing happens unless the version is being ingested: a version never changes.
@@ -139,8 +141,18 @@ def layout(table: dict[str, Any]) -> Any:
 
 
 def sweep_uploads(session: Session, site: Site) -> int:
-    """Remove raw uploads that ingest is done with; returns how many."""
-    done = repository.ingested_before(session, site.storage.uploads())
+    """Remove raw uploads that ingest is done with, or that no version came of in a day.
+
+    Returns how many.
+    """
+    uploads = site.storage.uploads()
+    states = repository.version_states(session, uploads)
+    done = [
+        version_id
+        for version_id, received in uploads.items()
+        if states.get(version_id) in ("ready", "failed")
+        or (version_id not in states and time.time() - received > _ORPHANED_SECONDS)
+    ]
     for version_id in done:
         site.storage.discard_upload(version_id)
     return len(done)

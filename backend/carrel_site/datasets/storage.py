@@ -115,9 +115,7 @@ class Storage:
 
     def uploads(self) -> list[str]:
         """The version ids whose raw upload is still here."""
-        return [
-            path.name for path in (self.root / "uploads").iterdir() if path.suffix != _PARTIAL
-        ]
+        return [path.name for path in (self.root / "uploads").iterdir() if path.suffix != _PARTIAL]
 
     # Versions
 

@@ -112,7 +112,7 @@ def page(session: Session, ref: str, cursor: str | None, limit: int) -> Page[Ver
 def _view(version: DatasetVersion, run_id: str | None) -> VersionView:
     return VersionView(
         id=version.id,
-        state=version.state,  # type: ignore[arg-type]
+        state=version.state,
         digest=version.digest,
         size=version.size,
         rows=version.rows,

@@ -1,0 +1,79 @@
+"""The API's composition root."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from threading import BoundedSemaphore
+
+from fastapi import FastAPI
+
+from carrel_site.accounts.router import router as accounts
+from carrel_site.audit.router import router as audit
+from carrel_site.core import health, logs, openapi, problems
+from carrel_site.core.middleware import Gate
+from carrel_site.datasets.router import router as datasets
+from carrel_site.ledger.router import router as ledger
+from carrel_site.requests.router import router as requests
+from carrel_site.runs.internal_router import router as internal
+from carrel_site.runs.router import router as runs
+from carrel_site.runs.workers_router import router as workers
+from carrel_site.settings import get_settings
+from carrel_site.site import Site
+
+
+def create_app(site: Site | None = None) -> FastAPI:
+    """The ASGI application of `site`; of the process's settings when none is given.
+
+    A site that is handed in stays its giver's to close.
+    """
+    own = site is None
+    if site is None:
+        settings = get_settings()
+        logs.configure(settings.log_level)
+        site = Site.open(settings)
+    served = site
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        served.storage.prepare()
+        await served.wakeups.start()
+        try:
+            yield
+        finally:
+            await served.wakeups.stop()
+            if own:
+                served.close()
+
+    app = FastAPI(
+        title="Carrel",
+        version=version("carrel"),
+        description="Compute on data you cannot see; only reviewed or private results leave.",
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        redirect_slashes=False,
+    )
+    app.state.site = site
+    app.state.uploads = BoundedSemaphore(site.settings.upload_max_concurrent)
+    for router in (
+        health.router,
+        accounts,
+        datasets,
+        ledger,
+        requests,
+        runs,
+        workers,
+        audit,
+        internal,
+    ):
+        app.include_router(router)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(
+        Gate,
+        max_body=site.settings.request_max_bytes,
+        https=site.settings.site_url.startswith("https:"),
+    )
+    return app

@@ -1,0 +1,105 @@
+"""Reading the audit log."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy.orm import Session
+from starlette.responses import StreamingResponse
+
+from carrel_protocol.api.audit import AuditEvent
+from carrel_protocol.api.common import Page, SignedHead
+from carrel_site.audit import models, repository
+from carrel_site.audit.anchors import latest_anchor, signed_head
+from carrel_site.core.clock import now
+from carrel_site.core.errors import NotFound
+from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.pagination import Cursor, Limit, decode_cursor, encode_cursor
+from carrel_site.core.permissions import Permission
+from carrel_site.site import Site
+
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+
+Anyone = Annotated[Caller, require(Permission.AUDIT_HEAD)]
+Filter = Annotated[str | None, Query(max_length=200)]
+
+_JSON_LINES = "application/jsonl"
+
+
+@router.get("/events", dependencies=[require(Permission.AUDIT_READ)])
+def list_audit_events(
+    site: SiteDep,
+    actor: Filter = None,
+    action: Annotated[
+        str | None,
+        Query(max_length=200, description="`key.created`, or `key.` for all that happens to keys."),
+    ] = None,
+    subject: Filter = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[AuditEvent]:
+    """What happened, newest first."""
+    before = decode_cursor(cursor, int)[0] if cursor is not None else None
+    rows = site.db.read(
+        lambda session: repository.newest_first(
+            session, actor=actor, action=action, subject=subject, before=before, limit=limit + 1
+        )
+    )
+    following = encode_cursor(rows[limit - 1].sequence) if len(rows) > limit else None
+    return Page(items=tuple(map(view, rows[:limit])), next_cursor=following)
+
+
+@router.get("/head")
+def read_audit_head(site: SiteDep, caller: Anyone) -> SignedHead:
+    """The log's end, signed: keep it, and nobody can rewrite what came before unnoticed.
+
+    Owners and auditors get it as it is now, others as it was last anchored: how the log grows
+    from second to second would tell when a private run ended.
+    """
+    if caller.may(Permission.AUDIT_READ):
+        sequence, digest = site.db.read(repository.head)
+        return signed_head(site.signer, sequence, digest, now())
+    anchored = latest_anchor(site.settings.anchors_file)
+    if anchored is None:
+        raise NotFound(
+            "No head has been anchored yet.", advice="One is, every minute in which things happen."
+        )
+    return anchored
+
+
+@router.get(
+    "/events/export",
+    dependencies=[require(Permission.AUDIT_READ)],
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "One event a line, oldest first; the last line is the signed head.",
+            "content": {_JSON_LINES: {"schema": {"type": "string"}}},
+        }
+    },
+)
+def export_audit_events(site: SiteDep) -> StreamingResponse:
+    """The whole log as JSON lines, then `{"head": …}`: its end, signed."""
+    return StreamingResponse(_lines(site), media_type=_JSON_LINES)
+
+
+def _lines(site: Site) -> Iterator[str]:
+    sequence, digest = site.db.read(repository.head)
+    with Session(site.db.engine) as session:
+        for event in repository.in_order(session, up_to=sequence):
+            yield view(event).model_dump_json() + "\n"
+    head = signed_head(site.signer, sequence, digest, now())
+    yield f'{{"head":{head.model_dump_json()}}}\n'
+
+
+def view(event: models.AuditEvent) -> AuditEvent:
+    return AuditEvent(
+        sequence=event.sequence,
+        at=event.at,
+        actor=event.actor,
+        action=event.action,
+        subject=event.subject,
+        detail=event.detail,
+        previous_hash=event.previous_hash,
+        hash=event.hash,
+    )

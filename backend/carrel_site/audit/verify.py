@@ -1,0 +1,209 @@
+"""Checking that the log, the ledger and the answers are what was once written.
+
+Everything is read in one snapshot and computed anew: each event's hash and link, each ledger
+entry's, each account's sums, each released answer's digest. The log names every ledger entry and
+every answer by its hash, and signed heads outside the database name the log, so a change
+anywhere contradicts something that was not changed. The first contradiction is reported.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from carrel_protocol.answers import QueryAnswer
+from carrel_protocol.api.common import SignedHead
+from carrel_protocol.canonical import tagged_hash
+from carrel_site.audit import repository
+from carrel_site.audit.anchors import AnchorLine, is_signed_by
+from carrel_site.audit.log import event_hash, exact
+from carrel_site.audit.models import AuditEvent
+from carrel_site.audit.replay import Replay
+from carrel_site.ledger.chain import entry_hash
+from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+from carrel_site.outputs.models import Output
+
+
+class Broken(Exception):
+    """The first thing found that contradicts the rest."""
+
+
+@dataclass
+class Verified:
+    """What was checked, and what the log says should be found elsewhere."""
+
+    events: int = 0
+    anchors: int = 0
+    accounts: int = 0
+    entries: int = 0
+    answers: int = 0
+    named_entries: dict[str, int] = field(default_factory=dict, repr=False)
+    """Ledger entries' hashes by the event that named them, until they are found."""
+    named_answers: dict[str, tuple[int, str]] = field(default_factory=dict, repr=False)
+    """Runs' answers: event and digest, until they are found."""
+
+
+def verify(session: Session, anchors: Iterable[AnchorLine], key: Ed25519PublicKey) -> Verified:
+    """Check everything in `session`'s snapshot; raises `Broken` at the first contradiction.
+
+    anchors: lines read before the snapshot was taken, so that none can be ahead of it.
+    """
+    verified = Verified()
+    _log(session, _checked(anchors, key, verified), verified)
+    _ledger(session, verified)
+    _answers(session, verified)
+    return verified
+
+
+def _checked(
+    anchors: Iterable[AnchorLine], key: Ed25519PublicKey, verified: Verified
+) -> dict[int, list[tuple[int, SignedHead]]]:
+    """The anchors by sequence, each with its line number."""
+    heads: dict[int, list[tuple[int, SignedHead]]] = defaultdict(list)
+    last = 0
+    for line in anchors:
+        head = line.head
+        if head is None:
+            raise Broken(f"anchors file, line {line.number}: no signed head")
+        if not is_signed_by(head, key):
+            raise Broken(f"anchors file, line {line.number}: not signed by this site's key")
+        if head.sequence < last:
+            raise Broken(
+                f"anchors file, line {line.number}: the log ended at event {head.sequence}, "
+                f"and at event {last} before"
+            )
+        last = head.sequence
+        heads[head.sequence].append((line.number, head))
+        verified.anchors += 1
+    return heads
+
+
+def _log(
+    session: Session, anchors: dict[int, list[tuple[int, SignedHead]]], verified: Verified
+) -> None:
+    sequence, digest = 0, ""
+    for event in repository.in_order(session):
+        if event.sequence != sequence + 1:
+            raise Broken(
+                f"audit log: event {event.sequence} follows event {sequence}; "
+                f"{event.sequence - sequence - 1} missing"
+            )
+        _check_event(event, digest)
+        sequence, digest = event.sequence, event.hash
+        for number, head in anchors.pop(sequence, ()):
+            if head.hash != digest:
+                raise Broken(
+                    f"audit log, event {sequence}: its hash is not the one that was signed on "
+                    f"{head.at.isoformat()} (anchors file, line {number}): the log was rewritten"
+                )
+        _note(event, verified)
+        verified.events += 1
+    head_sequence, head_hash = repository.head(session)
+    if (head_sequence, head_hash) != (sequence, digest):
+        raise Broken(
+            f"audit log: the last event is {sequence}, and the head says {head_sequence}"
+            if head_sequence != sequence
+            else f"audit log: the head's hash is not that of event {sequence}"
+        )
+    if anchors:
+        missing = min(anchors)
+        number, head = anchors[missing][0]
+        raise Broken(
+            f"audit log: it ends at event {sequence}, but reached event {missing} on "
+            f"{head.at.isoformat()} (anchors file, line {number}): its end was cut off"
+        )
+
+
+def _check_event(event: AuditEvent, previous: str) -> None:
+    if event.previous_hash != previous:
+        raise Broken(f"audit log, event {event.sequence}: it does not link to the one before it")
+    expected = event_hash(
+        event.sequence,
+        event.at,
+        event.actor,
+        event.action,
+        event.subject,
+        event.detail,
+        event.previous_hash,
+    )
+    if event.hash != expected:
+        raise Broken(f"audit log, event {event.sequence}: its content does not match its hash")
+
+
+def _note(event: AuditEvent, verified: Verified) -> None:
+    """Remember which ledger entries and answers an event names."""
+    entries: Any = event.detail.get("entries", [event.detail.get("entry")])
+    for digest in entries:
+        if isinstance(digest, str):
+            verified.named_entries[digest] = event.sequence
+    if event.action == "output.released":
+        verified.named_answers[event.subject] = (event.sequence, event.detail["answer"])
+
+
+def _ledger(session: Session, verified: Verified) -> None:
+    for account in session.scalars(select(LedgerAccount).order_by(LedgerAccount.id)):
+        replay = Replay()
+        entries = session.scalars(
+            select(LedgerEntry)
+            .where(LedgerEntry.account_id == account.id)
+            .order_by(LedgerEntry.sequence)
+            .execution_options(yield_per=1000)
+        )
+        for entry in entries:
+            _check_entry(entry, replay)
+            replay.apply(entry)
+            if verified.named_entries.pop(entry.hash, None) is None:
+                raise Broken(
+                    f"ledger account {account.id}, entry {entry.sequence}: "
+                    "no event of the audit log names it"
+                )
+            verified.entries += 1
+        difference = replay.difference(account)
+        if difference is not None:
+            raise Broken(f"ledger account {account.id}: {difference}")
+        verified.accounts += 1
+    if verified.named_entries:
+        sequence = min(verified.named_entries.values())
+        raise Broken(f"ledger: an entry that audit event {sequence} names is gone")
+
+
+def _check_entry(entry: LedgerEntry, replay: Replay) -> None:
+    where = f"ledger account {entry.account_id}, entry {entry.sequence}"
+    if entry.sequence != replay.entries + 1:
+        raise Broken(f"{where}: it follows entry {replay.entries}")
+    if entry.previous_hash != replay.head_hash:
+        raise Broken(f"{where}: it does not link to the one before it")
+    expected = entry_hash(
+        account_id=entry.account_id,
+        sequence=entry.sequence,
+        kind=entry.kind,
+        run_id=entry.run_id,
+        request_id=entry.request_id,
+        costs=(entry.cost1, entry.cost2),
+        delta=entry.delta,
+        detail=entry.detail,
+        previous_hash=entry.previous_hash,
+        at=entry.at,
+    )
+    if entry.hash != expected:
+        raise Broken(f"{where}: its content does not match its hash")
+
+
+def _answers(session: Session, verified: Verified) -> None:
+    outputs = session.scalars(select(Output).execution_options(yield_per=100))
+    for output in outputs:
+        sequence, digest = verified.named_answers.pop(output.run_id, (0, ""))
+        body = QueryAnswer.model_validate(output.answer).model_dump(mode="json")
+        if not sequence or not output.digest == digest == tagged_hash("answer/1", exact(body)):
+            raise Broken(
+                f"answer of run {output.run_id}: it is not the one that was recorded"
+                + (f" by audit event {sequence}" if sequence else "")
+            )
+        verified.answers += 1
+    if verified.named_answers:
+        run_id, (sequence, _) = min(verified.named_answers.items(), key=lambda item: item[1])
+        raise Broken(f"answer of run {run_id}: audit event {sequence} recorded it, and it is gone")

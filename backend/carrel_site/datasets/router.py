@@ -1,0 +1,277 @@
+"""Populations, datasets, who may use them, their versions and mocks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from carrel_protocol.api.common import Page
+from carrel_protocol.api.datasets import (
+    AccessGrant,
+    AccessUpdate,
+    Dataset,
+    DatasetCreate,
+    DatasetUpdate,
+    DatasetVersion,
+    Mock,
+    Population,
+    PopulationCreate,
+)
+from carrel_site.core.errors import InvalidInput, SiteError
+from carrel_site.core.etags import etag_of
+from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.idempotency import IdempotencyKeyHeader, once
+from carrel_site.core.ids import new_id
+from carrel_site.core.pagination import Cursor, Limit
+from carrel_site.core.permissions import Permission
+from carrel_site.datasets import access, catalogue, mocks, populations, versions
+from carrel_site.datasets.errors import UploadsBusy
+from carrel_site.datasets.versions import SourceFormat
+from carrel_site.site import Site
+
+router = APIRouter(prefix="/api/v1", tags=["datasets"])
+
+Reader = Annotated[Caller, require(Permission.DATASETS_READ)]
+Manager = Annotated[Caller, require(Permission.DATASETS_MANAGE)]
+Ref = Annotated[str, Path(min_length=1, max_length=64, description="An id or a name.")]
+UserId = Annotated[str, Path(min_length=1, max_length=64)]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", max_length=1000, description="The ETag you read.")
+]
+
+_UPLOAD_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary", "minLength": 1}
+            }
+        },
+    }
+}
+
+
+@router.get("/populations")
+def list_populations(
+    site: SiteDep, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+) -> Page[Population]:
+    """The populations behind the datasets you may see, newest first."""
+    return site.db.read(lambda session: populations.page(session, caller, cursor, limit))
+
+
+@router.post("/populations", status_code=201)
+def create_population(
+    site: SiteDep,
+    caller: Manager,
+    body: PopulationCreate,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Population:
+    """Declare a set of people, and open the account of everyone together."""
+    _, population = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        "POST /populations",
+        body.model_dump(mode="json"),
+        Population,
+        lambda session: (201, populations.create(session, body, caller.user_id)),
+    )
+    return population
+
+
+@router.get("/populations/{population}")
+def read_population(site: SiteDep, caller: Reader, population: Ref) -> Population:
+    return site.db.read(lambda session: populations.get(session, caller, population))
+
+
+@router.get("/datasets")
+def list_datasets(
+    site: SiteDep, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+) -> Page[Dataset]:
+    """The datasets you may see, newest first: a researcher's are those they may ask of."""
+    return site.db.read(lambda session: catalogue.page(session, caller, cursor, limit))
+
+
+@router.post("/datasets", status_code=201)
+def create_dataset(
+    site: SiteDep,
+    response: Response,
+    caller: Manager,
+    body: DatasetCreate,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Dataset:
+    """Register a dataset by its public metadata. Its data follows as a version."""
+    _, dataset = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        "POST /datasets",
+        body.model_dump(mode="json"),
+        Dataset,
+        lambda session: (201, catalogue.create(session, body, caller.user_id)),
+    )
+    response.headers["ETag"] = etag_of(dataset)
+    return dataset
+
+
+@router.get("/datasets/{dataset}")
+def read_dataset(site: SiteDep, response: Response, caller: Reader, dataset: Ref) -> Dataset:
+    """A dataset's public metadata and rules. Its ETag is what an edit has to name."""
+    shown = site.db.read(lambda session: catalogue.get(session, caller, dataset))
+    response.headers["ETag"] = etag_of(shown)
+    return shown
+
+
+@router.patch("/datasets/{dataset}")
+def update_dataset(
+    site: SiteDep,
+    response: Response,
+    caller: Manager,
+    dataset: Ref,
+    body: DatasetUpdate,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Dataset:
+    """Change words, metadata or policy. New columns or domains need a new version to answer from;
+    anything else keeps the current one. The unit column never changes.
+    """
+    _, shown = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        f"PATCH /datasets/{dataset}",
+        [if_match, body.model_dump(mode="json")],
+        Dataset,
+        lambda session: (
+            200,
+            catalogue.update(session, dataset, body, if_match, caller.user_id),
+        ),
+    )
+    response.headers["ETag"] = etag_of(shown)
+    return shown
+
+
+@router.get("/datasets/{dataset}/mock")
+def read_mock(
+    site: SiteDep,
+    caller: Reader,
+    dataset: Ref,
+    rows: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    seed: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0,
+) -> Mock:
+    """Made-up rows from public metadata alone; the same for the same seed."""
+    table = site.db.read(lambda session: catalogue.get(session, caller, dataset)).table
+    if rows * (len(table.columns) + 1) > mocks.MAX_CELLS:
+        raise InvalidInput(
+            f"A mock of this table has at most {mocks.MAX_CELLS // (len(table.columns) + 1)} rows."
+        )
+    return mocks.make_mock(table, rows, seed)
+
+
+@router.get("/datasets/{dataset}/access", dependencies=[require(Permission.ACCESS_READ)])
+def list_access(site: SiteDep, dataset: Ref) -> tuple[AccessGrant, ...]:
+    """Who may ask questions of this dataset."""
+    return site.db.read(lambda session: access.listed(session, dataset))
+
+
+@router.put("/datasets/{dataset}/access")
+def give_access(
+    site: SiteDep,
+    caller: Manager,
+    dataset: Ref,
+    body: AccessUpdate,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> AccessGrant:
+    """Let a person ask questions. Their budget at the population opens with it."""
+    _, grant = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        f"PUT /datasets/{dataset}/access",
+        body.model_dump(mode="json"),
+        AccessGrant,
+        lambda session: (200, access.give(session, dataset, body, caller.user_id)),
+    )
+    return grant
+
+
+@router.delete("/datasets/{dataset}/access/{user_id}", status_code=204)
+def take_access(site: SiteDep, caller: Manager, dataset: Ref, user_id: UserId) -> None:
+    """End a person's access at once. What they spent stays spent."""
+    site.db.transact(lambda session: access.take(session, dataset, user_id, caller.user_id))
+
+
+@router.get("/datasets/{dataset}/versions", dependencies=[require(Permission.VERSIONS_READ)])
+def list_versions(
+    site: SiteDep, dataset: Ref, cursor: Cursor = None, limit: Limit = 50
+) -> Page[DatasetVersion]:
+    """A dataset's versions with sizes, digests and ingest reports: private facts."""
+    return site.db.read(lambda session: versions.page(session, dataset, cursor, limit))
+
+
+@router.post("/datasets/{dataset}/versions", status_code=202, openapi_extra=_UPLOAD_BODY)
+async def upload_version(
+    site: SiteDep,
+    request: Request,
+    caller: Manager,
+    dataset: Ref,
+    source_format: Annotated[SourceFormat, Query(alias="format")],
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> DatasetVersion:
+    """Upload a table's bytes. They are laid out by a worker; the version answers when ready."""
+    with _upload_slot(request.app.state.uploads):
+        # Looked up first, so that nobody sends a large file to a dataset that is not there.
+        await run_in_threadpool(
+            site.db.read, lambda session: catalogue.visible(session, caller, dataset)
+        )
+        upload = await versions.receive(
+            site.storage,
+            new_id("ver"),
+            source_format,
+            request.stream(),
+            site.settings.upload_max_bytes,
+        )
+        return await run_in_threadpool(
+            _create_version, site, caller, dataset, upload, idempotency_key
+        )
+
+
+def _create_version(
+    site: Site,
+    caller: Caller,
+    dataset: str,
+    upload: versions.Upload,
+    idempotency_key: str | None,
+) -> DatasetVersion:
+    try:
+        _, version = once(
+            site.db,
+            caller.user_id,
+            idempotency_key,
+            f"POST /datasets/{dataset}/versions",
+            [upload.source_format, upload.stored.digest],
+            DatasetVersion,
+            lambda session: (
+                202,
+                versions.create(session, site, dataset, upload, caller.user_id),
+            ),
+        )
+    except SiteError:
+        site.storage.discard_upload(upload.version_id)
+        raise
+    if version.id != upload.version_id:  # sent before, with this key
+        site.storage.discard_upload(upload.version_id)
+    return version
+
+
+@contextmanager
+def _upload_slot(slots: BoundedSemaphore) -> Iterator[None]:
+    if not slots.acquire(blocking=False):
+        raise UploadsBusy("As many uploads as this site takes at once are under way.")
+    try:
+        yield
+    finally:
+        slots.release()
