@@ -1,7 +1,6 @@
-"""A plan in words, for the people who decide about it."""
+"""A plan, written for people: as SQL, and as a sentence."""
 
 from carrel_protocol.plan import (
-    Aggregate,
     Arithmetic,
     Between,
     BooleanLiteral,
@@ -18,84 +17,126 @@ from carrel_protocol.plan import (
     QueryPlan,
     TextLiteral,
 )
-from carrel_protocol.schema import UnitBounds
+from carrel_protocol.schema import TableSchema, UnitBounds, public_keys
+from carrel_site.pricing.advice import KEYWORDS
 
-_SIGN = {
-    "eq": "=",
-    "ne": "≠",
-    "lt": "<",
-    "le": "≤",
-    "gt": ">",
-    "ge": "≥",
-    "add": "+",
-    "subtract": "−",
-    "multiply": "×",
-}
-
-
-def in_words(plan: QueryPlan, bounds: UnitBounds) -> str:
-    """One sentence on what is computed, of which rows, and one on how much of a unit counts."""
-    asked = ", ".join(_aggregate(aggregate) for aggregate in plan.aggregates)
-    groups = f" for each {' and '.join(plan.group_by)}" if plan.group_by else ""
-    rows = f" where {expression(plan.where)}" if plan.where is not None else ""
-    return f"{asked[0].upper()}{asked[1:]}{groups}, of the rows{rows}. {_bounds(plan, bounds)}"
+_SIGNS: dict[str, str] = {
+    "eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
+    "add": "+", "subtract": "-", "multiply": "*",
+}  # fmt: skip
+_LOOSENESS: dict[str, int] = {
+    "or": 7, "and": 6, "not": 5, "eq": 4, "ne": 4, "lt": 4, "le": 4, "gt": 4, "ge": 4,
+    "in": 4, "between": 4, "is_null": 4, "add": 3, "subtract": 3, "multiply": 2, "negate": 1,
+}  # fmt: skip
+_RESERVED = {
+    "SELECT", "FROM", "WHERE", "GROUP", "BY", "AND", "OR", "NOT", "IN", "BETWEEN", "IS", "NULL",
+    "TRUE", "FALSE", "AS",
+}  # fmt: skip
 
 
-def expression(node: Expression) -> str:
-    """A condition as people write it."""
+def to_sql(plan: QueryPlan, dataset_name: str) -> str:
+    """SQL that `parse_sql` reads as `plan` again."""
+    names = [name_in_sql(name) for name in plan.group_by]
+    for aggregate in plan.aggregates:
+        column = name_in_sql(aggregate.column) if aggregate.column else "*"
+        alias = name_in_sql(aggregate.alias)
+        names.append(f"{aggregate.function.upper()}({column}) AS {alias}")
+    parts = [f"SELECT {', '.join(names)}", f"FROM {name_in_sql(dataset_name)}"]
+    if plan.where is not None:
+        parts.append(f"WHERE {condition_in_sql(plan.where)}")
+    if plan.group_by:
+        parts.append(f"GROUP BY {', '.join(name_in_sql(name) for name in plan.group_by)}")
+    return " ".join(parts)
+
+
+def in_words(plan: QueryPlan, schema: TableSchema, bounds: UnitBounds) -> str:
+    """One or two sentences: what is computed, over which rows, and how each unit is bounded."""
+    measures = [
+        f"{a.function.upper()}({a.column or '*'})"
+        + ("" if a.alias == a.function else f" as {a.alias}")
+        for a in plan.aggregates
+    ]
+    said = _listed(measures)
+    if plan.group_by:
+        sizes = [f"{name} ({_keys(schema, name)} values)" for name in plan.group_by]
+        said += f" for each {_listed(sizes)}"
+    if plan.where is not None:
+        said += f", over rows where {condition_in_sql(plan.where)}"
+    if plan.group_by:
+        k, groups = bounds.rows_per_group, bounds.groups_per_unit
+        bound = f"{_many(k, 'row')} in each of at most {_many(groups, 'group')}"
+    else:
+        bound = _many(bounds.rows_per_unit, "row")
+    return f"{said}. Each {schema.unit_column} counts with at most {bound}."
+
+
+def condition_in_sql(node: Expression) -> str:  # noqa: PLR0911 (one a node type)
+    """A condition as SQL, with parentheses only where they matter."""
     match node:
-        case ColumnRef(name=name):
-            return name
-        case IntegerLiteral(value=value) | DecimalLiteral(value=value):
-            return str(value)
-        case TextLiteral(value=value):
-            return f"“{value}”"
-        case BooleanLiteral(value=value):
-            return "true" if value else "false"
-        case Comparison(op=op, left=left, right=right) | Arithmetic(op=op, left=left, right=right):
-            return f"{_inner(left)} {_SIGN[op]} {_inner(right)}"
-        case Logical(op=op, args=args):
-            return f" {op} ".join(_inner(arg) for arg in args)
-        case Not(arg=IsNull(arg=arg)):
-            return f"{arg.name} is known"
-        case Not(arg=arg):
-            return f"not {_inner(arg)}"
-        case IsNull(arg=arg):
-            return f"{arg.name} is missing"
-        case Negate(arg=arg):
-            return f"−{_inner(arg)}"
-        case In(arg=arg, values=values):
-            return f"{_inner(arg)} is one of {', '.join(expression(value) for value in values)}"
-        case Between(arg=arg, low=low, high=high):
-            return f"{_inner(arg)} is from {_inner(low)} to {_inner(high)}"
+        case ColumnRef():
+            return name_in_sql(node.name)
+        case IntegerLiteral() | DecimalLiteral():
+            return str(node.value)
+        case BooleanLiteral():
+            return "TRUE" if node.value else "FALSE"
+        case TextLiteral():
+            return "'" + node.value.replace("'", "''") + "'"
+        case Logical():
+            return f" {node.op.upper()} ".join(_inside(arg, node) for arg in node.args)
+        case Arithmetic() | Comparison():
+            return f"{_inside(node.left, node)} {_SIGNS[node.op]} {_inside(node.right, node)}"
+        case _:
+            return _other(node)
 
 
-def _inner(node: Expression) -> str:
-    text = expression(node)
-    return f"({text})" if isinstance(node, Logical | Arithmetic | In | Between) else text
+def _other(  # noqa: PLR0911 (one a node type)
+    node: Not | Negate | In | Between | IsNull,
+) -> str:
+    match node:
+        case Not(arg=In() as inner):
+            return _in_list(inner, "NOT IN")
+        case Not(arg=IsNull() as inner):
+            return f"{condition_in_sql(inner.arg)} IS NOT NULL"
+        case Not():
+            return f"NOT {_inside(node.arg, node)}"
+        case Negate():
+            return f"-{_inside(node.arg, node)}"
+        case In():
+            return _in_list(node, "IN")
+        case Between():
+            low, high = _inside(node.low, node), _inside(node.high, node)
+            return f"{_inside(node.arg, node)} BETWEEN {low} AND {high}"
+        case IsNull():
+            return f"{condition_in_sql(node.arg)} IS NULL"
 
 
-def _aggregate(aggregate: Aggregate) -> str:
-    match aggregate.function:
-        case "count" if aggregate.column is None:
-            what = "the number"
-        case "count":
-            what = f"the number with a known {aggregate.column}"
-        case "sum":
-            what = f"the sum of {aggregate.column}"
-        case "avg":
-            what = f"the average of {aggregate.column}"
-    return f"{what} (as {aggregate.alias})"
+def _in_list(node: In, word: str) -> str:
+    values = ", ".join(condition_in_sql(value) for value in node.values)
+    return f"{_inside(node.arg, node)} {word} ({values})"
 
 
-def _bounds(plan: QueryPlan, bounds: UnitBounds) -> str:
-    if not plan.group_by:
-        return f"At most {_rows(bounds.rows_per_unit)} of each unit count."
-    return (
-        f"At most {_rows(bounds.rows_per_group)} of each unit count in a group, "
-        f"in at most {bounds.groups_per_unit} groups."
-    )
+def _inside(child: Expression, parent: Expression) -> str:
+    """`child` with parentheses unless it binds tighter than `parent`."""
+    text = condition_in_sql(child)
+    loose = _LOOSENESS.get(child.op, 0) >= _LOOSENESS[parent.op]
+    negative = isinstance(parent, Negate) and text.startswith("-")
+    return f"({text})" if loose or negative else text
 
 
-def _rows(number: int) -> str:
-    return "1 row" if number == 1 else f"{number} rows"
+def name_in_sql(name: str) -> str:
+    """A name, in double quotes where it would be read as a word of SQL."""
+    upper = name.upper()
+    return f'"{name}"' if upper in _RESERVED or upper in KEYWORDS else name
+
+
+def _keys(schema: TableSchema, name: str) -> int:
+    column = schema.column(name)
+    return len(public_keys(column) or ()) if column is not None else 0
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _listed(items: list[str]) -> str:
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
