@@ -113,7 +113,7 @@ class OwnerPart:
             )
             self._post("datasets", dataset.model_dump(mode="json"))
         self._upload(table)
-        self._post(f"datasets/{table.name}/access", {"user": RESEARCHER})
+        self._checked(self._http.put(f"datasets/{table.name}/access", json={"user": RESEARCHER}))
 
     def _upload(self, table: DemoTable) -> None:
         versions = f"datasets/{table.name}/versions"

@@ -1,0 +1,218 @@
+"""`carrel up`: the whole site as a user starts it, and every way it can end."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.embedded.procs import alive, descendants, eventually
+from tests.embedded.running import CARREL, START_SECONDS, Up, running_up, start_up, stop
+from tests.embedded.test_postgres import as_nobody, as_root, tree_modes
+
+PROGRAMS = ("postgres", "valkey", "api", "beat", "worker")
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    with running_up(tmp_path / "data", "--concurrency", "2") as site:
+        yield site
+
+
+def test_it_comes_up_private_and_says_how_to_become_its_owner(tmp_path: Path) -> None:
+    parent = tmp_path / "closed"
+    parent.mkdir(mode=0o700)
+    before = tree_modes(parent)
+    with running_up(parent / "data") as site:
+        assert site.get("/api/v1/setup") == {"done": False}
+        token = (site.data / "secrets" / "setup_token").read_text()
+        assert f"/setup#token={token}" in site.said
+        assert "carrel setup" in site.said
+        assert tree_modes(parent) == before
+        for path in (site.data, *site.data.rglob("*")):
+            if not path.is_relative_to(site.data / "postgres"):
+                assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0, path
+        host, port = site.url.removeprefix("http://").split(":")
+        assert host == "127.0.0.1"
+        listening = Path("/proc/net/tcp").read_text().splitlines()[1:]
+        ours = [line for line in listening if line.split()[1].endswith(f":{int(port):04X}")]
+        assert {line.split()[1].split(":")[0] for line in ours if line.split()[3] == "0A"} == {
+            "0100007F"
+        }
+    assert tree_modes(parent) == before
+    assert not (site.data / "run").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_every_end_leaves_no_process_and_a_second_start_finds_its_data(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    stranger = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
+    try:
+        with running_up(tmp_path / "data") as site:
+            everything = site.everything()
+            assert len(everything) > len(PROGRAMS) + 5  # backends and Celery's children too
+            make_owner(site)
+            site.popen.send_signal(number)
+            code = site.popen.wait(timeout=60)
+            assert eventually(lambda: not alive(everything)), alive(everything)
+            assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+        with running_up(tmp_path / "data") as site:
+            assert site.get("/api/v1/setup") == {"done": True}
+            assert "no owner" not in site.said
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def make_owner(site: Up) -> None:
+    subprocess.run(
+        [*CARREL, "setup", "owner@example.org", "--name", "Owner", "--data-dir", str(site.data)],
+        env={**os.environ, "CARREL_OWNER_PASSWORD": "correct horse battery"},
+        check=True,
+        capture_output=True,
+    )
+
+
+def test_a_program_that_crashes_is_started_again(up: Up) -> None:
+    for name in PROGRAMS:
+        before = up.everything()
+        victim = _find(up, name)
+        theirs = {victim, *descendants(victim)}
+        os.kill(victim, signal.SIGKILL)
+        assert eventually(lambda name=name: f"{name} ended with" in up.said), name
+        assert eventually(lambda theirs=theirs: not alive(theirs)), name
+        assert eventually(lambda name=name, gone=victim: _find(up, name) not in (0, gone)), name
+        assert before - theirs <= up.everything() | theirs
+        assert up.get("/api/v1/setup") == {"done": False}
+
+
+def _find(up: Up, name: str) -> int:
+    """The pid of one of the supervisor's own children, or 0."""
+    marks = {
+        "postgres": "bin/postgres -D",
+        "valkey": "valkey-server",
+        "api": "carrel_site.cli serve",
+        "beat": "carrel_site.cli beat",
+        "worker": "shim.py",
+    }
+    children = alive(descendants(up.popen.pid))
+    found = [pid for pid, command in children.items() if marks[name] in command]
+    return min(found, default=0)
+
+
+def test_two_on_one_directory_and_a_taken_port(up: Up) -> None:
+    everything = up.everything()
+    second = start_up(up.data, "--port", "1")
+    assert second.popen.wait(timeout=60) == 1
+    other = start_up(up.data.with_name("other"), "--port", up.url.rpartition(":")[2])
+    assert other.popen.wait(timeout=60) == 1
+    assert "is taken; choose another with --port" in other.said
+    third = start_up(up.data)
+    assert third.popen.wait(timeout=60) == 1
+    assert f"is in use by another carrel (pid {up.popen.pid})" in third.said
+    assert everything <= set(alive(everything))
+    assert up.get("/api/v1/setup") == {"done": False}
+
+
+def test_without_a_port_the_next_free_one_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 8750))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it, which is as good
+        with running_up(tmp_path / "data") as site:
+            assert int(site.url.rpartition(":")[2]) in range(8751, 8800)
+
+
+def test_stopped_while_it_starts(tmp_path: Path) -> None:
+    for delay in (0.3, 1.5, 3.0):
+        site = start_up(tmp_path / "data")
+        eventually(lambda site=site: site.popen.poll() is not None, delay)
+        everything = site.everything()
+        site.popen.send_signal(signal.SIGTERM)
+        site.popen.wait(timeout=60)
+        assert eventually(lambda everything=everything: not alive(everything)), alive(everything)
+    with running_up(tmp_path / "data") as site:
+        assert site.get("/api/v1/setup") == {"done": False}
+
+
+def test_a_long_path(tmp_path: Path) -> None:
+    root = tmp_path / ("long-" * 13 + "path") / ("longer-" * 10 + "path")
+    assert len(str(root)) > 120
+    root.parent.mkdir()
+    with running_up(root) as site:
+        assert site.get("/api/v1/setup") == {"done": False}
+
+
+def test_the_worker_knows_neither_database_nor_password(up: Up) -> None:
+    worker = {_find(up, "worker"), *descendants(_find(up, "worker"))}
+    assert len(worker) >= 3
+    password = (up.data / "secrets" / "app_database_password").read_bytes()
+    for pid in worker:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        names = {item.split(b"=")[0].decode() for item in environment.split(b"\0") if item}
+        assert {name for name in names if "CARREL" in name} <= {
+            "CARREL_WORKER_SITE_URL",
+            "CARREL_WORKER_TOKEN_FILE",
+            "CARREL_WORKER_BROKER_URL",
+            "CARREL_WORKER_STORAGE_DIR",
+        }
+        assert password not in environment
+        assert b"pg" not in environment.replace(b"pytest", b"").split(b"/")
+
+
+def test_no_secret_is_in_a_command_line_or_a_programs_environment(up: Up) -> None:
+    secrets = [path.read_bytes().strip() for path in (up.data / "secrets").iterdir()]
+    assert len(secrets) >= 7
+    for pid in alive(up.everything()):
+        shown = (
+            Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+        )
+        assert not [secret for secret in secrets if secret in shown], pid
+
+
+@as_root
+def test_another_local_user_reaches_no_socket(up: Up) -> None:
+    for path in [path for path in up.data.rglob("*") if path.is_socket()]:
+
+        def attempt(path: Path = path) -> None:
+            with socket.socket(socket.AF_UNIX) as raw:
+                raw.connect(str(path))
+
+        assert "PermissionError" in str(as_nobody(attempt))
+
+
+def test_doctor_finds_nothing_wrong_with_a_running_site(up: Up) -> None:
+    done = subprocess.run(
+        [*CARREL, "doctor", "--data-dir", str(up.data)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "fail" not in done.stdout
+    for line in ("carrel_app owns nothing", "this directory's site is running at", "Valkey"):
+        assert line in done.stdout
+
+
+def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (data / "secrets").mkdir(parents=True)
+    data.chmod(0o777)
+    (data / "secrets" / "site_key").write_text("00")
+    (data / "secrets" / "site_key").chmod(0o644)
+    done = subprocess.run(
+        [*CARREL, "doctor", "--data-dir", str(data)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"chmod 700 {data}" in done.stdout
+    assert "readable by others: site_key" in done.stdout
+    refused = start_up(data)
+    assert refused.popen.wait(timeout=START_SECONDS) == 1
+    assert "chmod 600" in refused.said
+    stop(refused, signal.SIGTERM)
