@@ -110,4 +110,4 @@ def entries(
 )
 def preview(asked: BudgetPreview) -> BudgetPreviewResult:
     """What a budget would buy, before it is set."""
-    return service.preview(asked)
+    return service.preview(asked.limits, asked.units, asked.example.epsilon)

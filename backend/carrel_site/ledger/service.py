@@ -11,16 +11,17 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.datasets import BudgetLimits
+from carrel_protocol.api.datasets import BudgetLimits, BudgetPreviewResult
 from carrel_site.audit.log import exact, record
 from carrel_site.core.clock import now
 from carrel_site.core.errors import InvalidInput
 from carrel_site.core.ids import new_id
 from carrel_site.ledger import accounting, repository
-from carrel_site.ledger.accounting import NOTHING, AccountLimits, Cost, ImpossibleLimits, Limits
+from carrel_site.ledger.accounting import NOTHING, Cost, ImpossibleLimits, Limits
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.errors import BudgetExceeded, LimitNotRaised, NoBudget
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+
 
 @dataclass(frozen=True, slots=True)
 class Purse:
@@ -80,7 +81,7 @@ def raise_limit(
         )
     limits = earlier.model_copy(update={"epsilon": epsilon})
     fixed = (account.order1_milli, account.order2_milli) if account.charges else None
-    preset = _limits(limits, order_milli=fixed)
+    preset = _limits(limits, orders_milli=fixed)
     detail = _limit_detail(limits, preset) | {
         "reason": reason,
         "by": actor,
@@ -176,7 +177,7 @@ def refusal(account: LedgerAccount, charge: Cost) -> BudgetExceeded:
 
 def limits_of(account: LedgerAccount) -> Limits:
     return Limits(
-        order_milli=(account.order1_milli, account.order2_milli),
+        orders_milli=(account.order1_milli, account.order2_milli),
         nano=(account.limit1, account.limit2),
         delta_atto=account.limit_delta,
     )
@@ -282,12 +283,11 @@ def _append(
     return digest
 
 
-def _limits(limits: BudgetLimits, order_milli: tuple[int, int] | None = None) -> Limits:
-    granted = AccountLimits(limits.epsilon, limits.delta_conv, limits.delta_add)
+def _limits(limits: BudgetLimits, orders_milli: tuple[int, int] | None = None) -> Limits:
     try:
-        if order_milli is None:
-            return accounting.limits_of(granted)
-        return accounting.limits_at(granted, order_milli)
+        return accounting.preset(
+            limits.epsilon, limits.delta_conv, limits.delta_add, orders_milli=orders_milli
+        )
     except ImpossibleLimits as impossible:
         raise InvalidInput(str(impossible)) from None
 
@@ -295,7 +295,16 @@ def _limits(limits: BudgetLimits, order_milli: tuple[int, int] | None = None) ->
 def _limit_detail(limits: BudgetLimits, preset: Limits) -> dict[str, Any]:
     return {
         **limits.model_dump(),
-        "orders": list(preset.order_milli),
+        "orders": list(preset.orders_milli),
         "limits": [str(limit) for limit in preset.nano],
         "limit_delta": str(preset.delta_atto),
     }
+
+
+def preview(limits: BudgetLimits, units: int, epsilon: float) -> BudgetPreviewResult:
+    """What a budget would buy: counts within 1 % of `units`, and queries at `epsilon`."""
+    bought = _limits(limits)
+    return BudgetPreviewResult(
+        counts_within_one_percent=accounting.counts_within(bought, units),
+        example_queries=accounting.queries_at_epsilon(bought, epsilon),
+    )

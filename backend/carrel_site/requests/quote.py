@@ -23,7 +23,12 @@ from carrel_site.ledger.accounting import Cost
 from carrel_site.ledger.service import Purse
 from carrel_site.pricing import deadlines
 from carrel_site.pricing.bind import check_plan
-from carrel_site.pricing.price import PricedQuery, price_query
+from carrel_site.pricing.price import (
+    CONFIDENCE,
+    PricedQuery,
+    effective_bounds,
+    price_query,
+)
 from carrel_site.pricing.sql import parse_sql
 from carrel_site.pricing.words import in_words
 from carrel_site.requests import policies
@@ -55,7 +60,7 @@ def quote(session: Session, caller: Caller, ask: QueryAsk, *, review: bool = Fal
     dataset = datasets.get_answerable(session, caller, ask.dataset)
     table = dataset.table
     plan = _plan(ask, dataset)
-    bounds = ask.bounds or table.bounds
+    bounds = effective_bounds(table, ask.bounds)
     accounts = ledger.purse(session, dataset.population_id, caller.user_id)
     priced = price_query(
         plan, table, bounds, ask.target, orders_milli=ledger.limits_of(accounts.mine).orders_milli
@@ -72,6 +77,7 @@ def quote(session: Session, caller: Caller, ask: QueryAsk, *, review: bool = Fal
         bounds=bounds,
         noise=priced.noise,
         claimed=priced.claimed,
+        confidence=ask.target.confidence if ask.target.kind == "accuracy" else CONFIDENCE,
     )
     at = now()
     failures, overruns = runs.misbehaviour(session, accounts.mine.id, at - MISBEHAVIOUR_WINDOW, at)
@@ -142,7 +148,7 @@ def _price(
         ),
         approval=policies.approval(policy, share, review=review),
         plan=content.plan,
-        in_words=in_words(content.plan, content.bounds),
+        in_words=in_words(content.plan, content.table, content.bounds),
     )
 
 

@@ -32,7 +32,6 @@ log = structlog.get_logger(__name__)
 QUEUES = ("ingest", "query")
 REPUBLISH_AFTER = timedelta(seconds=2)
 RUN_EXPIRES_AFTER = timedelta(days=1)
-IDEMPOTENCY_KEYS_KEPT = timedelta(days=1)
 _LOCK = 0x6361_7272_656C
 
 
@@ -107,7 +106,7 @@ def anchor(site: Site) -> None:
 
 def tidy(site: Site) -> None:
     """Drop what is no longer of use: old idempotency keys, raw uploads."""
-    site.db.transact(partial(idempotency.purge, before=now() - IDEMPOTENCY_KEYS_KEPT))
+    site.db.transact(idempotency.forget_old)
     site.db.read(lambda session: datasets.sweep_uploads(session, site))
 
 
