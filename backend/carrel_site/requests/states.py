@@ -4,6 +4,7 @@ Each state has an owner, whose move is next; each transition has an actor, who m
 diagram in the documentation is drawn from these tables (`python -m carrel_site.requests.states`).
 """
 
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeVar
@@ -145,4 +146,4 @@ def diagram() -> str:
 
 
 if __name__ == "__main__":
-    print(diagram())
+    sys.stdout.write(diagram())
