@@ -24,7 +24,6 @@ from carrel_site.datasets.errors import DatasetNotReady
 from carrel_site.datasets.models import Dataset, DatasetVersion
 from carrel_site.site import Site
 
-
 _ORPHANED_SECONDS = 24 * 3600
 
 

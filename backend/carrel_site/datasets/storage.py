@@ -113,9 +113,13 @@ class Storage:
         """Remove a raw upload; nothing happens when it is not there."""
         self._at(self.upload_path(version_id)).unlink(missing_ok=True)
 
-    def uploads(self) -> list[str]:
-        """The version ids whose raw upload is still here."""
-        return [path.name for path in (self.root / "uploads").iterdir() if path.suffix != _PARTIAL]
+    def uploads(self) -> dict[str, float]:
+        """The raw uploads that are here: version id, and when it came (POSIX time)."""
+        return {
+            path.name: path.stat().st_mtime
+            for path in (self.root / "uploads").iterdir()
+            if path.suffix != _PARTIAL
+        }
 
     # Versions
 
