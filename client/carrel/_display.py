@@ -49,7 +49,8 @@ def percent(share: float) -> str:
         return "less than 0.001 %"
     if 99.9 < value < 100:
         return "99.9 %"
-    return f"{value:.1f} %" if abs(value) >= 10 else f"{value:.2g} %"
+    shown = f"{value:.1f}".removesuffix(".0") if abs(value) >= 10 else f"{value:.2g}"
+    return f"{shown} %"
 
 
 def moment(at: datetime | None) -> str:
@@ -71,6 +72,7 @@ def printable(text: str) -> str:
     """`text` with what is not printable written as an escape; line breaks stay."""
     if text.isprintable():
         return text
+    text = text.replace("\t", "    ")
     return "".join(
         c if c == "\n" or c.isprintable() else c.encode("unicode_escape").decode() for c in text
     )
@@ -85,6 +87,7 @@ def text_table(
     headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()
 ) -> str:
     """A plain table. `right` are the indices of columns whose text goes to the right."""
+    headers = [shortened(printable(header)) for header in headers]
     cells = [[shortened(cell(value)) for value in row] for row in rows]
     widths = [
         max(len(header), *(len(row[i]) for row in cells), 0) if cells else len(header)
@@ -98,7 +101,7 @@ def text_table(
         ]
         return "  ".join(parts).rstrip()
 
-    return "\n".join([line(list(headers)), *(line(row) for row in cells)])
+    return "\n".join([line(headers), *(line(row) for row in cells)])
 
 
 def text_fields(rows: Sequence[tuple[str, object]]) -> str:
@@ -124,7 +127,7 @@ def html_table(
     def style(i: int) -> str:
         return f' style="text-align:{"right" if i in right else "left"}"'
 
-    head = "".join(f"<th{style(i)}>{html.escape(h)}</th>" for i, h in enumerate(headers))
+    head = "".join(f"<th{style(i)}>{html.escape(printable(h))}</th>" for i, h in enumerate(headers))
     body = "".join(
         "<tr>"
         + "".join(f"<td{style(i)}>{html.escape(cell(v))}</td>" for i, v in enumerate(row))

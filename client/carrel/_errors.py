@@ -38,6 +38,8 @@ site's name for that one call, for its owner's logs), `detail`, `advice` and `er
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from carrel._carets import pointed_at
@@ -73,7 +75,7 @@ class CarrelError(Exception):
         self.errors = errors
 
     def __str__(self) -> str:
-        lines = [self.detail, *self._places()]
+        lines = [self._headline(), *self._places()]
         if self.advice:
             lines.append(self.advice)
         if self.status_code is not None:
@@ -82,6 +84,9 @@ class CarrelError(Exception):
             tag += f", request {self.request_id}" if self.request_id else ""
             lines.append(f"({tag})")
         return "\n".join(lines)
+
+    def _headline(self) -> str:
+        return self.detail
 
     def _places(self) -> list[str]:
         """A line for each of `errors`."""
@@ -133,15 +138,24 @@ class QueryNotAllowed(InvalidInput):
     """The question has something that cannot be answered privately, or that does not exist.
 
     `errors` holds the places, `sql` the text if the question was written in SQL; the message
-    shows the text with a caret under each place.
+    shows the text with a caret under each place, or the part of a plan that each is about.
     """
 
     sql: str | None = None
+    parts: Mapping[str, str] = MappingProxyType({})
+    """For a question written in Python: how the part at an error's `loc` reads."""
+
+    def _headline(self) -> str:
+        # The detail of such a problem is the same places once more.
+        return "This question cannot be asked:" if self.errors else self.detail
 
     def _places(self) -> list[str]:
-        if self.sql is None:
-            return super()._places()
-        return pointed_at(self.sql, self.errors)
+        if self.sql is not None:
+            return pointed_at(self.sql, self.errors)
+        return [
+            f"  {self.parts.get(str(error.get('loc')), error.get('loc'))}: {error.get('message')}"
+            for error in self.errors
+        ]
 
 
 class Conflict(CarrelError):

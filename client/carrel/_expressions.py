@@ -9,6 +9,7 @@ They make the same plan as SQL does; the site checks it against the dataset's sc
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal, NoReturn, TypeVar, cast
@@ -32,6 +33,7 @@ class Expr:
     """
 
     __slots__ = ("node",)
+    __array_ufunc__ = None  # so that numpy leaves 70 < col("age") to this class
 
     def __init__(self, node: plan.Expression) -> None:
         self.node = node
@@ -237,6 +239,27 @@ def described(query: plan.QueryPlan) -> str:
     return " ".join(parts)
 
 
+def explain(error: QueryNotAllowed, *, sql: str | None, asked: plan.QueryPlan | None) -> None:
+    """Make a site's refusal of a question show the question."""
+    error.sql = sql
+    if asked is not None:
+        locs = [str(entry.get("loc")) for entry in error.errors]
+        error.parts = {loc: _part_of(asked, loc) for loc in locs}
+
+
+def _part_of(query: plan.QueryPlan, loc: str) -> str:
+    """How the part of a plan at "where.args[1].left" or "group_by[0]" reads in Python."""
+    part: Any = query
+    try:
+        for name, index in re.findall(r"(\w+)|\[(\d+)\]", loc.removeprefix("plan.")):
+            part = getattr(part, name) if name else part[int(index)]
+    except (AttributeError, IndexError, TypeError):
+        return loc
+    if isinstance(part, plan.Aggregate):
+        return f"{part.alias} = {Aggregate(part.function, part.column)!r}"
+    return written(part) if hasattr(part, "op") else repr(part)
+
+
 _SIGNS = {
     "eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=",
     "add": "+", "subtract": "-", "multiply": "*",
@@ -279,7 +302,10 @@ def _node(value: object) -> plan.Expression:
     if isinstance(value, Expr):
         return value.node
     if not isinstance(value, int | float | str | Decimal) and hasattr(value, "item"):
-        value = value.item()  # a scalar of numpy's or pandas'
+        try:
+            value = value.item()  # a scalar of numpy's or pandas'
+        except (TypeError, ValueError):
+            raise InvalidInput("A condition compares with one value; see isin().") from None
     if isinstance(value, bool):
         return plan.BooleanLiteral(value=value)
     if isinstance(value, str):

@@ -20,7 +20,9 @@ class Price(requests.Price):
         return {e.measure: e.plus_minus for e in self.expected_errors}
 
     def __repr__(self) -> str:
-        errors = ", ".join(f"{name} ± {plus_minus(e)}" for name, e in self.plus_minus.items())
+        errors = ", ".join(
+            f"{printable(name)} ± {plus_minus(e)}" for name, e in self.plus_minus.items()
+        )
         left = percent(self.share_left_after)
         return (
             f"Price({self.cost}, {percent(self.share)} of the budget, {left} left after; {errors})"

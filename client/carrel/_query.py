@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from carrel._errors import InvalidInput, QueryNotAllowed, ReviewRequired
-from carrel._expressions import Aggregate, Expr, column_name, conjunction, described, made, written
+from carrel._expressions import (
+    Aggregate,
+    Expr,
+    column_name,
+    conjunction,
+    described,
+    explain,
+    made,
+    written,
+)
 from carrel._price import Price
 from carrel._privacy import HOW, Bounds, privacy_target, unit_bounds
 from carrel._request import Request, RequestData
@@ -89,7 +98,7 @@ class Query:
         try:
             return self._site._http.ask("prices", ask, Price)
         except QueryNotAllowed as error:
-            error.sql = self.sql
+            explain(error, sql=self.sql, asked=self.plan)
             raise
 
     def submit(
@@ -116,7 +125,7 @@ class Query:
         try:
             data = self._site._http.write("POST", "requests", body, RequestData)
         except QueryNotAllowed as error:
-            error.sql = self.sql
+            explain(error, sql=self.sql, asked=self.plan)
             raise
         return Request(self._site, data)
 

@@ -22,7 +22,7 @@ from carrel._errors import (
     RequestWithdrawn,
     WaitTimeout,
 )
-from carrel._expressions import described
+from carrel._expressions import described, explain
 from carrel._pages import fetch_all
 from carrel._price import Price
 from carrel._privacy import Bounds, privacy_target, unit_bounds
@@ -227,7 +227,7 @@ class Request:
                 "PUT", self._path, body, RequestData, etag=self.data.etag
             )
         except QueryNotAllowed as error:
-            error.sql = written
+            explain(error, sql=written, asked=body.plan)
             raise
         return self
 

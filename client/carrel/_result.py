@@ -12,6 +12,7 @@ from carrel._display import (
     number,
     percent,
     plus_minus,
+    printable,
     text_table,
 )
 from carrel._errors import InvalidInput, UnexpectedAnswer
@@ -156,7 +157,7 @@ class Result:
             shown = f"{_shown(measures[0], 0)} at {percent(self.confidence)}"
         else:
             rows = "1 row" if len(self) == 1 else f"{len(self):,} rows"
-            shown = f"{rows}: {', '.join(self.columns)}"
+            shown = f"{rows}: {printable(', '.join(self.columns))}"
         return f"Result({shown}; cost {self.cost})"
 
     def __str__(self) -> str:

@@ -125,7 +125,7 @@ class Run:
                     )
                 )
             line.show(self.state, self.progress)
-            seconds = min(_DRAWN_POLL if line.enabled else LONGEST_POLL, math.ceil(left))
+            seconds = math.ceil(min(_DRAWN_POLL if line.enabled else LONGEST_POLL, left))
             asked = time.monotonic()
             self._data = self._site._http.get(
                 f"runs/{self.id}", RunData, params={"wait": seconds}, patience=seconds

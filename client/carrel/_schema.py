@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from carrel._display import cell, html_table, number, text_table
+from carrel._display import cell, html_table, number, printable, text_table
 from carrel._frames import data_frame
 from carrel_protocol import schema as wire
 from carrel_protocol.api.datasets import Mock
@@ -65,7 +65,7 @@ class Schema:
         return [column.name for column in self.columns]
 
     def __repr__(self) -> str:
-        return f"Schema({', '.join(column.name for column in self.columns)})"
+        return f"Schema({printable(', '.join(column.name for column in self.columns))})"
 
     def __str__(self) -> str:
         return "\n".join([text_table(_HEADERS, self._rows()), *self._notes()])
@@ -112,7 +112,7 @@ class MockTable:
         return data_frame(self.columns, self.rows)
 
     def __repr__(self) -> str:
-        return f"MockTable({len(self.rows)} made-up rows: {', '.join(self.columns)})"
+        return f"MockTable({len(self.rows)} made-up rows: {printable(', '.join(self.columns))})"
 
     def __str__(self) -> str:
         return text_table(self.columns, self.rows[:_SHOWN_ROWS]) + f"\n{self._note()}"

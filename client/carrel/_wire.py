@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import types
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -39,17 +39,29 @@ def _leniently(annotation: Any, value: Any) -> Any:
         pass
     annotation = _plain(annotation)
     origin = get_origin(annotation)
+    args = get_args(annotation)
     if origin in (Union, types.UnionType):
-        inside = [a for a in get_args(annotation) if a is not type(None)]
+        inside = [a for a in args if a is not type(None)]
         return _leniently(inside[0], value) if len(inside) == 1 else value
     if origin is tuple and isinstance(value, list | tuple):
-        args = get_args(annotation)
-        if len(args) == 2 and args[1] is Ellipsis:
-            return tuple(_leniently(args[0], item) for item in value)
-        return tuple(value)
+        each = args[0] if len(args) == 2 and args[1] is Ellipsis else Any
+        return tuple(_leniently(each, item) for item in value)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return _constructed(annotation, value) if isinstance(value, dict) else value
+        if isinstance(value, dict) and not _of_another_kind(annotation, value):
+            return _constructed(annotation, value)
     return value
+
+
+def _of_another_kind(model: type[BaseModel], data: dict[str, Any]) -> bool:
+    """Whether a tag (`kind: Literal["query"] = "query"`) says that `data` is something else."""
+    return any(
+        name in data
+        and get_origin(info.annotation) is Literal
+        and not info.is_required()
+        and isinstance(info.default, str)
+        and data[name] not in get_args(info.annotation)
+        for name, info in model.model_fields.items()
+    )
 
 
 def _constructed(model: type[BaseModel], data: dict[str, Any]) -> BaseModel:
