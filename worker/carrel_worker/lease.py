@@ -65,11 +65,12 @@ class Lease:
 
         An unreachable site says nothing: the answer is then what was last known.
         """
-        if self.ended is None:
-            self._beat()
+        self._beat()
         return self.ended is None
 
     def _beat(self) -> None:
+        if self.ended is not None:
+            return
         beat = jobs.Heartbeat(
             claim_token=self._claim_token, epoch=self._epoch, progress=self.progress
         )

@@ -1,16 +1,17 @@
 """A real Celery worker on a real broker, as `carrel up` starts it, against a scripted site."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.embedded.procs import descendants, eventually
-from tests.worker.runtime.scripted_site import TOKEN, ScriptedSite
 
 from carrel_site.embedded.process import Child, spawn
 from carrel_site.embedded.programs import worker_program
+from carrel_site.embedded.valkey import Valkey
 from carrel_site.runs.broker import Broker
+from tests.embedded.procs import descendants, eventually
+from tests.worker.runtime.scripted_site import TOKEN, ScriptedSite
 
 
 @dataclass
@@ -35,6 +36,10 @@ class RunningWorker:
             if (descendants(pid)) and b"celery" in Path(f"/proc/{pid}/cmdline").read_bytes()
         }
         return main, descendants(main)
+
+    def stop(self) -> None:
+        self.broker.close()
+        self.program.stop()
 
     def ready_children(self) -> int:
         return self.log.read_text().count("child ready") if self.log.exists() else 0
@@ -77,11 +82,29 @@ def site() -> Iterator[ScriptedSite]:
 
 
 @pytest.fixture
-def worker(
-    site: ScriptedSite, broker_url: str, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[RunningWorker]:
-    """One child, unless the test is marked otherwise by an indirect parameter."""
-    running = start_worker(site, broker_url, tmp_path, concurrency=getattr(request, "param", 1))
+def start(
+    site: ScriptedSite, broker_url: str, tmp_path: Path
+) -> Iterator[Callable[..., RunningWorker]]:
+    """Starts workers that end with the test."""
+    running: list[RunningWorker] = []
+
+    def start_one(**options: int) -> RunningWorker:
+        directory = tmp_path / f"worker-{len(running)}"
+        directory.mkdir()
+        running.append(start_worker(site, broker_url, directory, **options))
+        return running[-1]
+
+    yield start_one
+    for worker in running:
+        worker.stop()
+
+
+@pytest.fixture(scope="module")
+def worker(valkey: Valkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorker]:
+    """One worker with one child, for all tests of a module that leave it as they found it."""
+    scripted = ScriptedSite()
+    scripted.start()
+    running = start_worker(scripted, valkey.url(database=1), tmp_path_factory.mktemp("worker"))
     yield running
-    running.broker.close()
-    running.program.stop()
+    running.stop()
+    scripted.stop()
