@@ -46,9 +46,9 @@ def _leniently(annotation: Any, value: Any) -> Any:
     if origin is tuple and isinstance(value, list | tuple):
         each = args[0] if len(args) == 2 and args[1] is Ellipsis else Any
         return tuple(_leniently(each, item) for item in value)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        if isinstance(value, dict) and not _of_another_kind(annotation, value):
-            return _constructed(annotation, value)
+    is_model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    if is_model and isinstance(value, dict) and not _of_another_kind(annotation, value):
+        return _constructed(annotation, value)
     return value
 
 
