@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from carrel_protocol.plan import QueryPlan
 from carrel_protocol.schema import Column, TableSchema, UnitBounds
 from carrel_protocol.sensitivity import Lowered, Primitive, lower
+from carrel_worker.mechanisms import cells
 from carrel_worker.mechanisms.bounding import add_to, chosen, contributions, os_offsets
 from carrel_worker.mechanisms.cells import (
-    ROWS_AT_ONCE,
     Cells,
     Exact,
     Ints,
@@ -80,26 +80,24 @@ class _Query:
         for first, end, dense in unit_ranges(starts, groups):
             pieces = self.pieces(first, end, groups)
             if dense:
-                cells = dense_cells(pieces, end - first, groups, summed)
+                found = dense_cells(pieces, end - first, groups, summed)
             else:
-                cells = sorted_cells(next(pieces), groups, summed)
-            if not cells.unit.size:
-                continue
+                found = sorted_cells(next(pieces), groups, summed)
             keep = None
             if drawn is not None:
-                keep = chosen(cells.unit, end - first, most_groups, drawn[first:end])
-            kept = cells if keep is None else cells.only(keep)
+                keep = chosen(found.unit, end - first, most_groups, drawn[first:end])
+            kept = found if keep is None else found.only(keep)
             for total, primitive in zip(totals, self.lowered.primitives, strict=True):
                 self.add(total, primitive, kept)
         return totals
 
-    def add(self, total: Exact, primitive: Primitive, cells: Cells) -> None:
+    def add(self, total: Exact, primitive: Primitive, kept: Cells) -> None:
         sums, base = None, 0
         if primitive.column is not None:
             column = next(c for c in self.counted if c.name == primitive.column)
-            sums, base = cells.sums[column.name], lowest(column)
-        values = contributions(primitive, cells.rows, sums, base)
-        add_to(total, cells.group, values, primitive.rows_per_group * primitive.magnitude)
+            sums, base = kept.sums[column.name], lowest(column)
+        values = contributions(primitive, kept.rows, sums, base)
+        add_to(total, kept.group, values, primitive.rows_per_group * primitive.magnitude)
 
     def empty(self, primitive: Primitive) -> Exact:
         """A vector of zeros of a type that no number of units can overflow."""
@@ -122,7 +120,7 @@ class _Query:
         starts = self.table.starts
         row, last = int(starts[first]), int(starts[end])
         while True:
-            stop = min(last, row + ROWS_AT_ONCE)
+            stop = min(last, row + cells.ROWS_AT_ONCE)
             rows = {name: codes[row:stop] for name, codes in self.table.columns.items()}
             if end - first == 1:
                 cell: Ints = np.zeros(stop - row, dtype=np.int64)
