@@ -53,6 +53,8 @@ class CarrelError(Exception):
     """The base of every error that carrel raises on purpose."""
 
     default_advice: str | None = None
+    knows_better: bool = False
+    """Whether that advice goes before the site's, which is for whoever writes HTTP calls."""
     unsure: bool = False
     """Whether an earlier try of the same call may have reached the site, its answer lost."""
 
@@ -68,7 +70,8 @@ class CarrelError(Exception):
     ) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.advice = advice or self.default_advice
+        own = self.default_advice
+        self.advice = own if own and self.knows_better else advice or own
         self.status_code = status_code
         self.code = code
         self.request_id = request_id
@@ -90,7 +93,8 @@ class CarrelError(Exception):
 
     def _places(self) -> list[str]:
         """A line for each of `errors`."""
-        return [f"  {_where(error)}{error.get('message', '')}" for error in self.errors]
+        places = [f"{_where(error)}{error.get('message', '')}" for error in self.errors]
+        return [f"  {place}" for place in places if place not in self.detail]
 
 
 class ConfigurationError(CarrelError):
@@ -112,6 +116,7 @@ class UnexpectedAnswer(CarrelError):
 class NotSignedIn(CarrelError):
     """The API key is unknown, expired or revoked."""
 
+    knows_better = True
     default_advice = (
         "Pass another key to carrel.connect(key=…) or set CARREL_API_KEY; "
         "keys expire, and the site's owner can give you a new one."

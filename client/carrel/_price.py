@@ -60,7 +60,7 @@ class Price(requests.Price):
         ]
 
     def _notes(self) -> list[str]:
-        notes = []
+        notes = [printable(self.in_words)] if self.in_words else []
         if any(e.expected for e in self.expected_errors):
             notes.append("* expected, at the dataset's declared size")
         rows = "1 row" if self.groups == 1 else f"{number(self.groups)} rows"
@@ -107,7 +107,7 @@ class Budget(budgets.Budget):
             ("left for you", percent(self.share_left)),
             ("left for everyone together", percent(self.together_share_left)),
             ("limit", f"ε = {limits.epsilon:g}, δ = {limits.delta_conv + limits.delta_add:g}"),
-            ("guaranteed so far", f"ε = {self.mine.epsilon_spent:.4g}"),
+            ("proved of what was answered", f"ε = {self.mine.epsilon_spent:.4g}"),
             ("charges", number(self.mine.charges)),
         ]
         if self.mine.unbounded_outputs:

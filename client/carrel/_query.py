@@ -155,8 +155,10 @@ class Query:
             bounds=bounds,
         )
         if request.state == "submitted":
+            poor = "" if request.price.affordable else " What is left could not pay for it now."
             error = ReviewRequired(
-                f"A person has to approve this first: request {request.id} is waiting for them.",
+                f"A person has to approve this first: request {request.id} is waiting for them."
+                f"{poor}",
                 advice=(
                     f"Go on later with site.requests[{request.id!r}].wait(); "
                     ".comment('…') writes to the reviewers, .withdraw() takes it back."

@@ -346,8 +346,9 @@ class Request:
             ("dataset", data.dataset),
             ("asked by", f"{data.requester.name} <{data.requester.email}>"),
             ("asked on", moment(data.created_at)),
-            ("purpose", data.purpose),
         ]
+        if data.purpose:
+            rows.append(("purpose", data.purpose))
         if data.sql is not None:
             rows.append(("SQL", data.sql))
         if isinstance(data.content, QueryContent):
