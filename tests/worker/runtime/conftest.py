@@ -1,8 +1,9 @@
 """A real Celery worker on a real broker, as `carrel up` starts it, against a scripted site."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,13 +30,9 @@ class RunningWorker:
         return run_id
 
     def main_and_children(self) -> tuple[int, set[int]]:
-        """Pids of Celery's main process and of its children."""
-        (main,) = {
-            pid
-            for pid in descendants(self.program.pid)
-            if (descendants(pid)) and b"celery" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        }
-        return main, descendants(main)
+        """Pids of Celery's main process, which a guard stands above, and of its children."""
+        (main,) = _children(self.program.pid)
+        return main, _children(main)
 
     def stop(self) -> None:
         self.broker.close()
@@ -45,10 +42,15 @@ class RunningWorker:
         return self.log.read_text().count("child ready") if self.log.exists() else 0
 
 
+def _children(pid: int) -> set[int]:
+    below = descendants(pid)
+    return below - {lower for child in below for lower in descendants(child)}
+
+
 def start_worker(
-    site: ScriptedSite, broker_url: str, directory: Path, *, concurrency: int = 1
+    site: ScriptedSite, broker_url: str, directory: Path, *, concurrency: int = 1, **settings: str
 ) -> RunningWorker:
-    """Start a worker and wait until its children are warm."""
+    """Start a worker and wait until its children are warm. `settings`: more of its environment."""
     storage = directory / "storage"
     storage.mkdir(exist_ok=True)
     token = directory / "token"
@@ -63,6 +65,7 @@ def start_worker(
         storage=storage,
         logs=directory,
     )
+    program = replace(program, environment={**program.environment, **settings})
     worker = RunningWorker(spawn(program), Broker(broker_url), site, storage, program.log)
     eventually(
         lambda: worker.ready_children() >= concurrency or worker.program.exit_code() is not None, 60
@@ -88,7 +91,7 @@ def start(
     """Starts workers that end with the test."""
     running: list[RunningWorker] = []
 
-    def start_one(**options: int) -> RunningWorker:
+    def start_one(**options: Any) -> RunningWorker:
         directory = tmp_path / f"worker-{len(running)}"
         directory.mkdir()
         running.append(start_worker(site, broker_url, directory, **options))
