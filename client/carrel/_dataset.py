@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from carrel._display import html_table, number, printable, shortened, text_fields
+from carrel._errors import ContentChanged
+from carrel._made import made
+from carrel._pages import Page, fetch_all, fetch_page
+from carrel._paths import quoted
 from carrel._price import Budget
 from carrel._privacy import Bounds, privacy_target, unit_bounds
 from carrel._query import Query, QueryBuilder
 from carrel._schema import MockTable, Schema
+from carrel._uploads import upload
 from carrel_protocol.api import datasets as wire
+from carrel_protocol.schema import TableSchema
 
 if TYPE_CHECKING:
     from carrel._site import Site
@@ -19,8 +27,9 @@ if TYPE_CHECKING:
 class Dataset:
     """A dataset: what its owner declares about it. Its rows never leave the site."""
 
-    def __init__(self, site: Site, data: wire.Dataset) -> None:
+    def __init__(self, site: Site, data: wire.Dataset, etag: str | None = None) -> None:
         self._site = site
+        self._etag = etag
         self.data = data
         """As the site sent it."""
 
@@ -96,6 +105,69 @@ class Dataset:
     def query(self) -> QueryBuilder:
         """A question in Python: query().where(…).group_by(…).agg(…)."""
         return QueryBuilder(self)
+
+    @property
+    def versions(self) -> Page[wire.DatasetVersion]:
+        """For the owner and auditors: what was uploaded, newest first, with its private sizes."""
+        path = f"datasets/{self.id}/versions"
+        return fetch_page(self._site._http, path, wire.DatasetVersion, lambda version: version)
+
+    def upload(
+        self,
+        source: str | os.PathLike[str] | bytes,
+        *,
+        format: str | None = None,  # noqa: A002 (the word the API uses)
+        timeout: float = 600.0,
+    ) -> wire.DatasetVersion:
+        """Bring the data, as the owner: a file, or its bytes, as csv, csv.gz or parquet.
+
+        Waits until a worker has laid it out, and the dataset answers from it. Raises
+        `IngestFailed`, or `WaitTimeout` while it goes on.
+        """
+        return upload(self._site._http, self.id, source, format, timeout)
+
+    @property
+    def access(self) -> list[wire.AccessGrant]:
+        """For staff: who may ask."""
+        return fetch_all(self._site._http, f"datasets/{self.id}/access", wire.AccessGrant)
+
+    def give_access(self, user: str) -> wire.AccessGrant:
+        """Let a person (an id or e-mail address) ask, as the owner; their budget opens with it."""
+        body = made(wire.AccessUpdate, user=user)
+        path = f"datasets/{self.id}/access"
+        return self._site._http.write("PUT", path, body, wire.AccessGrant)
+
+    def take_access(self, user_id: str) -> None:
+        """End a person's access at once, as the owner. What they spent stays spent."""
+        self._site._http.delete(f"datasets/{self.id}/access/{quoted(user_id)}")
+
+    def refresh(self) -> Dataset:
+        self.data, self._etag = self._site._http.get_tagged(f"datasets/{self.id}", wire.Dataset)
+        self.__dict__.pop("schema", None)
+        return self
+
+    def update(
+        self,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        table: TableSchema | Mapping[str, Any] | None = None,
+        policy: wire.DatasetPolicy | Mapping[str, Any] | None = None,
+    ) -> Dataset:
+        """Change what is given, as the owner. Raises `ContentChanged` if somebody else did since
+        this was read."""
+        body = made(
+            wire.DatasetUpdate, title=title, description=description, table=table, policy=policy
+        )
+        if self._etag is None:  # it came from a list, without one
+            self._check_unchanged()
+        self._site._http.write("PATCH", f"datasets/{self.id}", body, wire.Dataset, etag=self._etag)
+        return self.refresh()
+
+    def _check_unchanged(self) -> None:
+        before = self.data
+        if self.refresh().data != before:
+            raise ContentChanged(f"{self.name} was changed since it was read.")
 
     def __repr__(self) -> str:
         title = f": {shortened(printable(self.title))}" if self.title else ""

@@ -30,6 +30,7 @@
     ├── ChangesRequested          a reviewer returned it: edit it, and it is submitted again
     ├── RunFailed                 the run ended without an answer; it was charged
     ├── RunCancelled
+    ├── IngestFailed              an upload could not be laid out
     └── WaitTimeout               (also a TimeoutError) it goes on; wait again
 
 Every one has `status_code` and `code` (None when no HTTP answer caused it), `request_id` (the
@@ -270,6 +271,10 @@ class RunFailed(_OfRequest):
 
 class RunCancelled(_OfRequest):
     """The run was cancelled. If a worker had begun, it was charged."""
+
+
+class IngestFailed(CarrelError):
+    """An upload could not be laid out as the dataset's schema says; for its owner only."""
 
 
 class WaitTimeout(_OfRequest, TimeoutError):

@@ -12,15 +12,13 @@ import operator
 import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, NoReturn, TypeVar, cast
-
-from pydantic import BaseModel, ValidationError
+from typing import Any, Literal, NoReturn, cast
 
 from carrel._errors import InvalidInput, QueryNotAllowed
+from carrel._made import made_query as made
 from carrel_protocol import plan
 
 Value = int | float | str | bool | Decimal
-Model = TypeVar("Model", bound=BaseModel)
 _Comparing = Literal["eq", "ne", "lt", "le", "gt", "ge"]
 _Counting = Literal["add", "subtract", "multiply"]
 
@@ -335,16 +333,3 @@ def _decimal(value: float | Decimal) -> plan.Expression:
     if exact == exact.to_integral_value():
         return made(plan.IntegerLiteral, value=int(exact))
     return made(plan.DecimalLiteral, value=f"{exact:f}")
-
-
-def made(model: type[Model], **fields: Any) -> Model:
-    """`model(**fields)`, with pydantic's complaint in plain words."""
-    try:
-        return model(**fields)
-    except ValidationError as error:
-        told = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc']) or model.__name__} "
-            f"{e['input']!r}: {e['msg']}"
-            for e in error.errors()[:3]
-        )
-        raise QueryNotAllowed(f"This cannot be asked: {told}") from None

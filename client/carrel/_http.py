@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import os
 import platform
 import random
@@ -10,7 +11,7 @@ import ssl
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any, TypeVar
@@ -104,6 +105,11 @@ class Http:
         """GET. `patience` is how many seconds longer than usual the answer may take."""
         return read(model, self.document(path, params=params, patience=patience))
 
+    def get_tagged(self, path: str, model: type[Model]) -> tuple[Model, str | None]:
+        """GET, with the entity tag that a later edit has to name."""
+        response = self._send("GET", path)
+        return read(model, _json(response)), response.headers.get("etag")
+
     def document(
         self, path: str, *, params: Mapping[str, Any] | None = None, patience: float = 0.0
     ) -> Any:
@@ -114,7 +120,7 @@ class Http:
         self,
         method: str,
         path: str,
-        body: BaseModel | None,
+        body: BaseModel | Mapping[str, Any] | None,
         model: type[Model],
         *,
         etag: str | None = None,
@@ -126,6 +132,22 @@ class Http:
         secret in them): those are retried only where the site cannot have seen them.
         """
         response = self._send(method, path, body=body, etag=etag, repeatable=repeatable)
+        return read(model, _json(response))
+
+    def upload(
+        self,
+        path: str,
+        chunks: Callable[[], Iterator[bytes]],
+        size: int,
+        model: type[Model],
+        *,
+        params: Mapping[str, Any],
+        patience: float,
+    ) -> Model:
+        """POST `size` bytes. `chunks` gives them from the start, once for each try."""
+        response = self._send(
+            "POST", path, params=params, content=chunks, size=size, patience=patience
+        )
         return read(model, _json(response))
 
     def delete(self, path: str) -> None:
@@ -146,18 +168,20 @@ class Http:
         path: str,
         *,
         params: Mapping[str, Any] | None = None,
-        body: BaseModel | None = None,
+        body: BaseModel | Mapping[str, Any] | None = None,
+        content: Callable[[], Iterator[bytes]] | None = None,
+        size: int = 0,
         etag: str | None = None,
         keyed: bool = True,
         repeatable: bool = True,
         patience: float = 0.0,
     ) -> httpx.Response:
         headers = {}
-        content = None
-        if body is not None:
-            # What was left out stays out, so that a site can tell it from an explicit null.
-            content = body.model_dump_json(exclude_none=True).encode()
+        sent = None if body is None else _encoded(body)
+        if sent is not None:
             headers["Content-Type"] = "application/json"
+        elif content is not None:
+            headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         if method != "GET" and keyed:
             headers["Idempotency-Key"] = uuid.uuid4().hex
         if etag is not None:
@@ -168,7 +192,12 @@ class Http:
         unsure = False
         while True:
             request = self._client.build_request(
-                method, path, params=query, content=content, headers=headers, timeout=timeout
+                method,
+                path,
+                params=query,
+                content=sent if content is None else content(),
+                headers=headers,
+                timeout=timeout,
             )
             try:
                 response = self._client.send(request)
@@ -237,6 +266,13 @@ def problem(response: httpx.Response, retry_after: float | None = None) -> Carre
     if isinstance(error, RateLimited):
         error.retry_after = retry_after
     return error
+
+
+def _encoded(body: BaseModel | Mapping[str, Any]) -> bytes:
+    if isinstance(body, BaseModel):
+        # What was left out stays out, so that a site can tell it from an explicit null.
+        return body.model_dump_json(exclude_none=True).encode()
+    return json.dumps(body).encode()
 
 
 def _json(response: httpx.Response) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import ValidationError
 
 from carrel._errors import InvalidInput
+from carrel._made import told
 from carrel_protocol.privacy import AccuracyTarget, EpsilonTarget, PrivacyTarget, RhoTarget
 from carrel_protocol.schema import UnitBounds
 
@@ -49,7 +49,7 @@ def privacy_target(
                 return AccuracyTarget(within=within)
             return AccuracyTarget(within=within, confidence=confidence)
     except ValidationError as error:
-        raise InvalidInput(_told(error)) from None
+        raise InvalidInput(told(error)) from None
     return None
 
 
@@ -64,14 +64,6 @@ def unit_bounds(bounds: Bounds | None) -> UnitBounds | None:
         return UnitBounds(**bounds)
     except ValidationError as error:
         raise InvalidInput(
-            f"bounds: {_told(error)}",
+            f"bounds: {told(error)}",
             advice="They are rows_per_unit, rows_per_group and groups_per_unit.",
         ) from None
-
-
-def _told(error: ValidationError) -> str:
-    def one(entry: Any) -> str:
-        name = ".".join(str(part) for part in entry["loc"])
-        return f"{name}={entry['input']!r}: {entry['msg']}"
-
-    return "; ".join(one(entry) for entry in error.errors())

@@ -12,9 +12,9 @@ from carrel._expressions import (
     conjunction,
     described,
     explain,
-    made,
     written,
 )
+from carrel._made import made, made_query
 from carrel._price import Price
 from carrel._privacy import HOW, Bounds, privacy_target, unit_bounds
 from carrel._request import Request, RequestData
@@ -121,7 +121,7 @@ class Query:
         query = self.with_privacy(
             epsilon=epsilon, rho=rho, within=within, confidence=confidence, bounds=bounds
         )
-        body = RequestCreate(**query._fields(), purpose=purpose, review=review)
+        body = made(RequestCreate, **query._fields(), purpose=purpose, review=review)
         try:
             data = self._site._http.write("POST", "requests", body, RequestData)
         except QueryNotAllowed as error:
@@ -216,7 +216,7 @@ class QueryBuilder:
                     f"{name}={measure!r} is no measure.",
                     advice="Measures are count(), sum_('column') and avg('column').",
                 )
-        plan: QueryPlan = made(
+        plan = made_query(
             QueryPlan,
             where=conjunction(self._conditions),
             group_by=self._keys,

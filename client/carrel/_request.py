@@ -23,6 +23,7 @@ from carrel._errors import (
     WaitTimeout,
 )
 from carrel._expressions import described, explain
+from carrel._made import made
 from carrel._pages import fetch_all
 from carrel._price import Price
 from carrel._privacy import Bounds, privacy_target, unit_bounds
@@ -191,7 +192,7 @@ class Request:
     def comment(self, text: str) -> wire.Comment:
         """Write to everybody who can read the request."""
         return self._site._http.write(
-            "POST", f"{self._path}/comments", CommentText(text=text), wire.Comment
+            "POST", f"{self._path}/comments", made(CommentText, text=text), wire.Comment
         )
 
     def edit(
@@ -215,7 +216,8 @@ class Request:
             raise InvalidInput("Give edit() a query or sql, not both.")
         target = privacy_target(epsilon, rho, within, confidence)
         written = sql if query is None else query.sql
-        body = wire.RequestEdit(
+        body = made(
+            wire.RequestEdit,
             sql=written,
             plan=None if query is None else query.plan,
             target=target or (None if query is None else query.target),
@@ -234,19 +236,19 @@ class Request:
     def approve(self, reason: str = "") -> Request:
         """Vote for it, as a reviewer: for exactly the content that you were shown."""
         return self._decide(
-            "approve", wire.Decision(content_hash=self._shown_hash(), reason=reason)
+            "approve", made(wire.Decision, content_hash=self._shown_hash(), reason=reason)
         )
 
     def reject(self, reason: str) -> Request:
         """Vote against it, as a reviewer; the researcher reads the reason. It ends."""
         return self._decide(
-            "reject", wire.ReasonedDecision(content_hash=self._shown_hash(), reason=reason)
+            "reject", made(wire.ReasonedDecision, content_hash=self._shown_hash(), reason=reason)
         )
 
     def return_(self, reason: str) -> Request:
         """Hand it back for changes, as a reviewer; the researcher reads the reason."""
         return self._decide(
-            "return", wire.ReasonedDecision(content_hash=self._shown_hash(), reason=reason)
+            "return", made(wire.ReasonedDecision, content_hash=self._shown_hash(), reason=reason)
         )
 
     request_changes = return_

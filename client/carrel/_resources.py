@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import quote
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from carrel._dataset import Dataset
 from carrel._errors import NotFound
+from carrel._made import made
 from carrel._pages import Page, fetch_page
+from carrel._paths import quoted
 from carrel._request import Request, RequestData
 from carrel._run import Run
 from carrel_protocol.api import accounts, budgets, common
 from carrel_protocol.api import datasets as dataset_wire
 from carrel_protocol.api import requests as request_wire
 from carrel_protocol.api.audit import AuditEvent
+from carrel_protocol.schema import TableSchema
 
 if TYPE_CHECKING:
     from carrel._site import Site
@@ -42,6 +44,32 @@ class Resource(Generic[Item]):
 class Datasets(Resource[Dataset]):
     """The datasets you have access to: iterate, or look one up by name or id."""
 
+    def create(
+        self,
+        name: str,
+        population: dataset_wire.Population | str,
+        table: TableSchema | Mapping[str, Any],
+        *,
+        title: str = "",
+        description: str = "",
+        policy: dataset_wire.DatasetPolicy | Mapping[str, Any] | None = None,
+    ) -> Dataset:
+        """Register a dataset by its public metadata, as the owner. upload() brings its data.
+
+        Raises `InvalidInput` for metadata that make no sense.
+        """
+        body = made(
+            dataset_wire.DatasetCreate,
+            name=name,
+            population=population if isinstance(population, str) else population.id,
+            table=table,
+            title=title,
+            description=description,
+            policy=policy or dataset_wire.DatasetPolicy(),
+        )
+        data = self._site._http.write("POST", "datasets", body, dataset_wire.Dataset)
+        return Dataset(self._site, data)
+
     def list(self, *, limit: int | None = None) -> Page[Dataset]:
         """A page of `limit` datasets; iterating it goes on to the next."""
         return fetch_page(
@@ -55,11 +83,13 @@ class Datasets(Resource[Dataset]):
     def get(self, ref: str) -> Dataset:
         """By name or id. Raises `NotFound`."""
         try:
-            data = self._site._http.get(f"datasets/{quoted(ref)}", dataset_wire.Dataset)
+            data, etag = self._site._http.get_tagged(
+                f"datasets/{quoted(ref)}", dataset_wire.Dataset
+            )
         except NotFound as error:
             error.advice = "[ds.name for ds in site.datasets] are the ones you have access to."
             raise
-        return Dataset(self._site, data)
+        return Dataset(self._site, data, etag)
 
     def __getitem__(self, ref: str) -> Dataset:
         return self.get(ref)
@@ -135,14 +165,7 @@ class Keys(Resource[accounts.ApiKey]):
         expires_in_days: int = 90,
     ) -> accounts.ApiKeyWithSecret:
         """A new key; its `secret` is shown this once. No scope that the key you use lacks."""
-        body = accounts.KeyCreate(
-            label=label,
-            scopes=tuple(accounts.Scope(scope) for scope in scopes),
-            expires_in_days=expires_in_days,
-        )
-        return self._site._http.write(
-            "POST", "keys", body, accounts.ApiKeyWithSecret, repeatable=False
-        )
+        return _create_key(self._site, "keys", label, scopes, expires_in_days)
 
     def revoke(self, key_id: str) -> None:
         """End a key at once."""
@@ -163,6 +186,32 @@ class Populations(Resource[dataset_wire.Population]):
             lambda population: population,
             {"limit": limit},
         )
+
+    def get(self, ref: str) -> dataset_wire.Population:
+        """By name or id. Raises `NotFound`."""
+        return self._site._http.get(f"populations/{quoted(ref)}", dataset_wire.Population)
+
+    def __getitem__(self, ref: str) -> dataset_wire.Population:
+        return self.get(ref)
+
+    def create(
+        self,
+        name: str,
+        *,
+        together: dataset_wire.BudgetLimits | float,
+        each: dataset_wire.BudgetLimits | float,
+        description: str = "",
+    ) -> dataset_wire.Population:
+        """Declare a set of people, as the owner, with two budgets (limits, or an epsilon alone):
+        for everybody together, which holds even if they collude, and for each researcher."""
+        body = made(
+            dataset_wire.PopulationCreate,
+            name=name,
+            description=description,
+            together=_limits(together),
+            each=_limits(each),
+        )
+        return self._site._http.write("POST", "populations", body, dataset_wire.Population)
 
     def accounts(self, population: dataset_wire.Population | str) -> Page[budgets.Account]:
         """Every account at a population, its own (everyone together) first."""
@@ -210,6 +259,30 @@ class Users(Resource[accounts.User]):
     def _first(self) -> Page[accounts.User]:
         return self.list()
 
+    def create(self, name: str, email: str, role: str, password: str) -> accounts.User:
+        """Add a person, as the owner, with a first password that they get from you."""
+        # Written out, because a model would mask the password.
+        body = {"name": name, "email": email, "role": role, "password": password}
+        return self._site._http.write("POST", "users", body, accounts.User)
+
+    def create_key(
+        self,
+        user: accounts.User | str,
+        label: str,
+        *,
+        scopes: tuple[str, ...] = ("read", "ask"),
+        expires_in_days: int = 90,
+    ) -> accounts.ApiKeyWithSecret:
+        """A key for somebody else, as the owner; its `secret` is shown this once."""
+        ref = user if isinstance(user, str) else user.id
+        return _create_key(self._site, f"users/{quoted(ref)}/keys", label, scopes, expires_in_days)
+
+    def deactivate(self, user: accounts.User | str) -> accounts.User:
+        """End a person's access and all their keys, as the owner. What they spent stays spent."""
+        ref = user if isinstance(user, str) else user.id
+        body = accounts.UserUpdate(active=False)
+        return self._site._http.write("PATCH", f"users/{quoted(ref)}", body, accounts.User)
+
 
 class Audit(Resource[AuditEvent]):
     """The audit log. Iterate for its events (owners and auditors)."""
@@ -227,7 +300,14 @@ class Audit(Resource[AuditEvent]):
         return self.list()
 
 
-def quoted(ref: str) -> str:
-    """`ref` as one segment of a path, whatever is in it."""
-    # A dot segment would be resolved away on the way to the site.
-    return quote(ref, safe="").replace(".", "%2E") if ref.strip(".") == "" else quote(ref, safe="")
+def _create_key(
+    site: Site, path: str, label: str, scopes: tuple[str, ...], expires_in_days: int
+) -> accounts.ApiKeyWithSecret:
+    body = made(accounts.KeyCreate, label=label, scopes=scopes, expires_in_days=expires_in_days)
+    return site._http.write("POST", path, body, accounts.ApiKeyWithSecret, repeatable=False)
+
+
+def _limits(limits: dataset_wire.BudgetLimits | float) -> dataset_wire.BudgetLimits:
+    if isinstance(limits, dataset_wire.BudgetLimits):
+        return limits
+    return made(dataset_wire.BudgetLimits, epsilon=limits)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from carrel._dataset import Dataset
 from carrel._errors import ConfigurationError
 from carrel._http import Http, RetryPolicy, setting
+from carrel._paths import quoted
 from carrel._price import Budget
-from carrel._resources import Audit, Datasets, Keys, Populations, Requests, Runs, Users, quoted
+from carrel._resources import Audit, Datasets, Keys, Populations, Requests, Runs, Users
 from carrel_protocol.api.accounts import User
 
 if TYPE_CHECKING:
