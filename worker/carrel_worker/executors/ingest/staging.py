@@ -28,18 +28,18 @@ _FALSE = "('false', 'f', 'no', 'n', '0', '0.0')"
 def staging_database(
     source: Path, scratch: Path, memory_bytes: int | None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of its own below `scratch`, which may read `source` and nothing else."""
+    """A DuckDB of its own that spills to `scratch` and may read `source`, but no other file."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "temp_directory": str(scratch / "spill"),
+        "temp_directory": str(scratch),
+        "threads": 2,
     }
     if memory_bytes is not None:
         config["memory_limit"] = f"{memory_bytes // 2**20}MiB"
-    connection = duckdb.connect(str(scratch / "staging.duckdb"), config=config)
+    connection = duckdb.connect(":memory:", config=config)
     try:
         connection.execute("SET allowed_paths = [?]", [str(source)])
-        connection.execute("SET threads = 2")
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
