@@ -26,6 +26,10 @@ DIVISION = (
 FUNCTION = "only COUNT, SUM and AVG can be called; compare columns with + - * and literals"
 LATER = "is not available yet; use COUNT, SUM or AVG"
 NULL = "nothing equals NULL; write IS NULL or IS NOT NULL"
+NAMES = (
+    "names are made of letters, digits and _ (at most 63); "
+    "text is written between single quotes: 'text'"
+)
 BITS = "bit operations are not allowed; use AND, OR, NOT on conditions"
 AGGREGATE_IN_WHERE = (
     "WHERE looks at one row at a time and cannot hold an aggregate; "

@@ -140,7 +140,7 @@ class _QuestionReader(ConditionReader):
             self.leaf(inner.name)
             return None, start
         raise self.refusal(
-            offset if self.cursor < len(self.leaves) else start,
+            start if type(inner) is exp.Star else offset,
             f"{function.upper()} takes one column; ask the owner for a view with that expression",
         )
 

@@ -262,11 +262,7 @@ class _Reader:
 
     def name(self, token: Token) -> None:
         if not _NAME.match(token.text):
-            self.state.refuse(
-                token.start,
-                "names are made of letters, digits and _ (at most 63); "
-                "text is written between single quotes: 'text'",
-            )
+            self.state.refuse(token.start, advice.NAMES)
         quoted = Token(
             TokenType.IDENTIFIER, token.text, token.line, token.col, token.start, token.end
         )
@@ -333,6 +329,8 @@ class _Reader:
     def symbol(self, token: Token) -> None:
         text = token.text
         message = advice.SYMBOLS.get(text) or advice.SYMBOLS.get(text[:1])
+        if text[:1].isalpha():
+            message = advice.NAMES
         self.state.refuse(
             token.start, message or f"{text[:20]!r} is not allowed; {advice.OTHER_STATEMENT}"
         )
