@@ -44,14 +44,17 @@ def header(source: Path, needed: list[str], *, compressed: bool) -> tuple[str, l
     if not first.strip():
         raise IngestError("the file is empty; its first line must name the columns")
     candidates = []
+    faults = []
     for delimiter in _DELIMITERS:
-        lines = first.splitlines(keepends=True)
         try:
-            names = next(_records(iter(lines), delimiter))[1]
-        except csv.Error as error:
-            raise IngestError(f"the header cannot be read: {error}", line=1) from error
+            names = next(_records(iter(first.splitlines(keepends=True)), delimiter))[1]
+        except IngestError as fault:  # with another delimiter the quotes may be in place
+            faults.append(fault)
+            continue
         found = {name.strip().lower() for name in names}
         candidates.append((sum(n.lower() in found for n in needed), len(names), delimiter, names))
+    if not candidates:
+        raise faults[0]
     best = max(candidates, key=lambda candidate: candidate[:2])
     if not any(name.strip() for name in best[3]):
         raise IngestError("the first line is blank; it must name the columns", line=1)
@@ -61,15 +64,11 @@ def header(source: Path, needed: list[str], *, compressed: bool) -> tuple[str, l
 def find_fault(source: Path, delimiter: str, fields: int, *, compressed: bool) -> None:
     """Raise the `IngestError` of the first record that is not `fields` fields; or return."""
     with opened(source, compressed=compressed) as text:
-        line = 1
-        try:
-            for line, record in _records(text, delimiter):
-                if record and len(record) != fields:
-                    raise IngestError(
-                        f"{len(record)} fields where the header names {fields} columns", line=line
-                    )
-        except csv.Error as error:
-            raise IngestError(f"a quoted field is not closed ({error})", line=line) from error
+        for line, record in _records(_alike(text), delimiter):
+            if record and len(record) != fields:
+                raise IngestError(
+                    f"{len(record)} fields where the header names {fields} columns", line=line
+                )
 
 
 def record_at(
@@ -90,9 +89,24 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[tuple[int, list[s
     csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     line = 1
-    for record in reader:
-        yield line, record
-        line = reader.line_num + 1
+    try:
+        for record in reader:
+            yield line, record
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise IngestError(f"a quoted field is not closed ({error})", line=line) from error
+
+
+def _alike(lines: Iterator[str]) -> Iterator[str]:
+    """`lines`, as long as all of them end in the same way."""
+    endings: set[str] = set()
+    for number, line in enumerate(lines, start=1):
+        endings.add(line[len(line.rstrip("\r\n")) :])
+        if len(endings - {""}) > 1:
+            raise IngestError(
+                "this line ends in another way than those before it (LF or CR LF)", line=number
+            )
+        yield line
 
 
 def _line_of_bad_byte(source: Path, *, compressed: bool) -> int:
