@@ -92,4 +92,4 @@ def _append(session: Session) -> None:
             }
         )
         head = digest
-    session.execute(insert(AuditEvent), rows)
+    session.execute(insert(AuditEvent).values(rows))

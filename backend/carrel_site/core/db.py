@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import psycopg
 import structlog
 from sqlalchemy import MetaData, create_engine
 from sqlalchemy.exc import DBAPIError
@@ -21,6 +22,7 @@ Result = TypeVar("Result")
 Hook = Callable[[Session], None]
 
 _RETRIED = {"40001", "40P01"}  # serialization_failure, deadlock_detected
+_UNIQUE_VIOLATION = "23505"
 _ATTEMPTS = 8
 
 
@@ -73,8 +75,7 @@ class Database:
                 except DBAPIError as error:
                     session.rollback()
                     lost = error.connection_invalidated and not committing
-                    state = getattr(error.orig, "sqlstate", None)
-                    if attempt == _ATTEMPTS or not (lost or state in _RETRIED):
+                    if attempt == _ATTEMPTS or not (lost or _asks_for_retry(error)):
                         raise
                     time.sleep(random.uniform(0, 0.004 * 2**attempt))  # noqa: S311
                     continue
@@ -89,6 +90,14 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+def _asks_for_retry(error: DBAPIError) -> bool:
+    """Whether a second try would see what the first one ran into."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state == _UNIQUE_VIOLATION and isinstance(error.orig, psycopg.Error):
+        return error.orig.diag.constraint_name in Base.metadata.info.get("retried", ())
+    return state in _RETRIED
 
 
 def before_commit(session: Session, name: str, hook: Hook) -> None:

@@ -157,18 +157,13 @@ def sweep_uploads(session: Session, site: Site) -> int:
     return len(done)
 
 
-def population_asked_of(session: Session, dataset_id: str, user_id: str) -> str:
-    """The population that a person's question is charged at; raises `NotFound` without access.
+def population_asked_of(session: Session, dataset_id: str, user_id: str) -> str | None:
+    """The population that a person's question is charged at; None if they may not ask any more.
 
     Looked at again before anything is queued: access and people may have gone since the asking.
     """
-    dataset = repository.dataset(session, dataset_id)
+    found = repository.granted_dataset(session, dataset_id, user_id)
     user = repository.user(session, user_id)
-    if (
-        dataset is None
-        or user is None
-        or not user.active
-        or not repository.has_access(session, dataset_id, user_id)
-    ):
-        raise missing(dataset_id)
-    return dataset.population_id
+    if found is None or user is None or not user.active:
+        return None
+    return found[0].population_id

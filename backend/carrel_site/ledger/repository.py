@@ -60,24 +60,26 @@ def of_population(session: Session, population_id: str) -> list[LedgerAccount]:
     )
 
 
-def reservations(session: Session, run_id: str) -> list[LedgerEntry]:
-    """A run's reservations that have neither been settled nor refunded, by account."""
+def reservations(session: Session, run_id: str) -> list[tuple[LedgerEntry, LedgerAccount]]:
+    """A run's reservations that have not ended, each with its account, locked by ascending id."""
     ended = (
         select(LedgerEntry.account_id)
         .where(LedgerEntry.run_id == run_id, LedgerEntry.kind.in_(("settle", "refund")))
         .scalar_subquery()
     )
-    return list(
-        session.scalars(
-            select(LedgerEntry)
-            .where(
-                LedgerEntry.run_id == run_id,
-                LedgerEntry.kind == "reserve",
-                LedgerEntry.account_id.not_in(ended),
-            )
-            .order_by(LedgerEntry.account_id)
+    query = (
+        select(LedgerEntry, LedgerAccount)
+        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
+        .where(
+            LedgerEntry.run_id == run_id,
+            LedgerEntry.kind == "reserve",
+            LedgerEntry.account_id.not_in(ended),
         )
+        .order_by(LedgerAccount.id)
+        .with_for_update(of=LedgerAccount, key_share=True)
+        .execution_options(populate_existing=True)
     )
+    return [(row[0], row[1]) for row in session.execute(query)]
 
 
 def limit_entries(session: Session, account_ids: Iterable[str]) -> dict[str, list[LedgerEntry]]:

@@ -6,9 +6,10 @@ run ends; it is refunded only when the run ended without ever having been claime
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.datasets import BudgetLimits, BudgetPreviewResult
@@ -50,8 +51,8 @@ def open_account(
     session.flush()
     session.refresh(account)
     preset = _limits(limits)
-    entry = _append(session, account, "open", NOTHING, detail=_limit_detail(limits, preset))
-    session.flush()
+    opening = _Movement(account, "open", NOTHING, _limit_detail(limits, preset))
+    (entry,) = _append(session, [opening])
     session.refresh(account)
     record(
         session,
@@ -87,8 +88,7 @@ def raise_limit(
         "by": actor,
         "after_answers": account.charges > 0,
     }
-    entry = _append(session, account, "raise", NOTHING, detail=detail)
-    session.flush()
+    (entry,) = _append(session, [_Movement(account, "raise", NOTHING, detail)])
     session.refresh(account)
     record(
         session,
@@ -124,36 +124,46 @@ def admits(account: LedgerAccount, charge: Cost) -> bool:
     return accounting.admits(used(account), charge, limits_of(account))
 
 
+def charges(accounts: Purse, costs: dict[str, Cost]) -> dict[str, Cost]:
+    """By account id, what each account would be charged for `costs` at its own orders.
+
+    Raises `BudgetExceeded` unless both admit it.
+    """
+    found = {account.id: charge_of(account, costs[account.id]) for account in accounts}
+    for account in accounts:
+        if not admits(account, found[account.id]):
+            raise refusal(account, found[account.id])
+    return found
+
+
 def reserve(
     session: Session,
     accounts: Purse,
-    costs: dict[str, Cost],
+    charged: dict[str, Cost],
     *,
     run_id: str,
     request_id: str,
     mechanism: dict[str, Any],
 ) -> list[str]:
-    """Reserve a run's charge at both accounts (locked by `purse(lock=True)`), or at neither.
+    """Reserve a run's charges at both accounts (locked by `purse(lock=True)`).
 
-    costs: by account id, at that account's orders. Returns the entries' hashes; raises
-    `BudgetExceeded`.
+    charged: from `charges`, under the same locks. Returns the entries' hashes. The database
+    refuses what does not fit, whoever asks.
     """
-    charges = {account.id: charge_of(account, costs[account.id]) for account in accounts}
-    for account in accounts:
-        if not admits(account, charges[account.id]):
-            raise refusal(account, charges[account.id])
-    return [
-        _append(
-            session,
-            account,
-            "reserve",
-            charges[account.id],
-            run_id=run_id,
-            request_id=request_id,
-            detail=mechanism,
-        )
-        for account in accounts
-    ]
+    return _append(
+        session,
+        [
+            _Movement(
+                account,
+                "reserve",
+                charged[account.id],
+                mechanism,
+                run_id=run_id,
+                request_id=request_id,
+            )
+            for account in accounts
+        ],
+    )
 
 
 def settle(session: Session, run_id: str) -> list[str]:
@@ -219,68 +229,59 @@ def limits_in(entry: LedgerEntry) -> BudgetLimits:
 
 def _end(session: Session, run_id: str, kind: str) -> list[str]:
     # Whoever ends a run holds its row's lock, so nobody else can end these reservations.
-    held = repository.reservations(session, run_id)
-    accounts = {a.id: a for a in repository.locked(session, [e.account_id for e in held])}
-    return [
-        _append(
-            session,
-            accounts[entry.account_id],
-            kind,
-            Cost(nano=(entry.cost1, entry.cost2), delta_atto=entry.delta),
-            run_id=run_id,
-            request_id=entry.request_id,
-        )
-        for entry in held
-    ]
+    return _append(
+        session,
+        [
+            _Movement(
+                account,
+                kind,
+                Cost(nano=(held.cost1, held.cost2), delta_atto=held.delta),
+                run_id=run_id,
+                request_id=held.request_id,
+            )
+            for held, account in repository.reservations(session, run_id)
+        ],
+    )
 
 
-def _append(
-    session: Session,
-    account: LedgerAccount,
-    kind: str,
-    cost: Cost,
-    *,
-    detail: dict[str, Any] | None = None,
-    run_id: str | None = None,
-    request_id: str | None = None,
-) -> str:
-    """Add the account's next entry and return its hash.
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """An entry to come, of an account that is locked."""
 
-    The database moves the account's sums as it inserts, and refuses an overdraft; `account`
-    itself is stale afterwards.
+    account: LedgerAccount
+    kind: str
+    cost: Cost
+    detail: dict[str, Any] = field(default_factory=dict)
+    run_id: str | None = None
+    request_id: str | None = None
+
+
+def _append(session: Session, movements: list[_Movement]) -> list[str]:
+    """Insert each account's next entry and return their hashes.
+
+    The database moves the accounts' sums as it inserts, and refuses an overdraft; the accounts
+    as loaded are stale afterwards.
     """
     at = now()
-    kept = exact(detail or {})
-    digest = entry_hash(
-        account_id=account.id,
-        sequence=account.entries + 1,
-        kind=kind,
-        run_id=run_id,
-        request_id=request_id,
-        costs=cost.nano,
-        delta=cost.delta_atto,
-        detail=kept,
-        previous_hash=account.head_hash,
-        at=at,
-    )
-    session.add(
-        LedgerEntry(
-            id=new_id("led"),
-            account_id=account.id,
-            sequence=account.entries + 1,
-            kind=kind,
-            run_id=run_id,
-            request_id=request_id,
-            cost1=cost.nano[0],
-            cost2=cost.nano[1],
-            delta=cost.delta_atto,
-            detail=kept,
-            previous_hash=account.head_hash,
-            hash=digest,
-            at=at,
-        )
-    )
-    return digest
+    rows = []
+    for move in movements:
+        row = {
+            "account_id": move.account.id,
+            "sequence": move.account.entries + 1,
+            "kind": move.kind,
+            "run_id": move.run_id,
+            "request_id": move.request_id,
+            "detail": exact(move.detail),
+            "previous_hash": move.account.head_hash,
+            "at": at,
+        }
+        digest = entry_hash(costs=move.cost.nano, delta=move.cost.delta_atto, **row)
+        cost1, cost2 = move.cost.nano
+        amounts = {"cost1": cost1, "cost2": cost2, "delta": move.cost.delta_atto}
+        rows.append({"id": new_id("led"), **row, **amounts, "hash": digest})
+    if rows:
+        session.execute(insert(LedgerEntry).values(rows))
+    return [str(row["hash"]) for row in rows]
 
 
 def _limits(limits: BudgetLimits, orders_milli: tuple[int, int] | None = None) -> Limits:

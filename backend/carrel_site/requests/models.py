@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from carrel_site.core.db import Base
 from carrel_site.core.models import Timestamp
 
+# Two who ask the same at once collide on this index; the second then finds the first's request.
+Base.metadata.info.setdefault("retried", set()).add("uq_requests_memo")
+
 
 class Request(Base):
     __tablename__ = "requests"

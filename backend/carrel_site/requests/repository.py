@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RequestState
@@ -25,11 +25,6 @@ def lock(session: Session, request_id: str) -> Request | None:
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).one_or_none()
-
-
-def lock_memo(session: Session, memo_key: str) -> None:
-    """Make whoever asks the same at the same moment wait until this transaction ends."""
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(memo_key, 0))))
 
 
 def by_memo(session: Session, memo_key: str) -> Request | None:

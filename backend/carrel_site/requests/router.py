@@ -55,9 +55,8 @@ def create(
     """Ask. 200 and `reused` when the same was asked before: its answer costs nothing again."""
 
     def work(session: Session) -> tuple[int, Request]:
-        request, reused = service.submit(session, site, caller, asked)
-        view = views.full(session, site, caller, request, reused=reused)
-        return (200 if reused else 201), view
+        came_to = service.submit(session, site, caller, asked)
+        return (200 if came_to.reused else 201), views.answered(session, site, caller, came_to)
 
     response.status_code, view = once(
         site.db,

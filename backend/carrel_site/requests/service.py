@@ -4,6 +4,7 @@ One way through: quote → memo → policy or people → reserve → queue. A re
 approves does all of it in one transaction and leaves nothing when it cannot be paid.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
@@ -35,6 +36,7 @@ from carrel_site.requests.quote import Quote, quote, refuse_if_paused
 from carrel_site.runs import clock
 from carrel_site.runs import repository as run_rows
 from carrel_site.runs import service as runs
+from carrel_site.runs.models import Run
 from carrel_site.site import Site
 
 _FORGOTTEN = {RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED}
@@ -42,23 +44,32 @@ _FORGOTTEN = {RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED}
 DecisionKind = Literal["approve", "reject", "return"]
 
 
-def submit(
-    session: Session, site: Site, caller: Caller, asked: RequestCreate
-) -> tuple[Request, bool]:
-    """Ask. Returns the request, and whether it is an earlier one that asked the same."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What asking came to: a new request, or the earlier one that asked the same."""
+
+    request: Request
+    reused: bool
+    dataset_name: str
+    run: Run | None
+    """A new request's run, when policy approved it at once."""
+
+
+def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -> Asked:
+    """Ask. The same question by the same account gives the earlier request."""
     quoted = quote(session, caller, asked, review=asked.review)
-    repository.lock_memo(session, quoted.memo_key)
+    dataset = quoted.dataset.dataset
     earlier = _asked_before(session, quoted.memo_key)
     if earlier is not None:
         record(session, caller.user_id, "request.reused", earlier.id)
-        return earlier, True
+        return Asked(earlier, reused=True, dataset_name=dataset.name, run=None)
     refuse_if_paused(quoted)
     at = now()
     automatic = quoted.price.approval == "automatic"
     request = Request(
         id=new_id("req"),
         kind=asked.kind,
-        dataset_id=quoted.dataset.dataset.id,
+        dataset_id=dataset.id,
         requester_id=caller.user_id,
         state=RequestState.SUBMITTED.value,
         purpose=asked.purpose,
@@ -68,8 +79,6 @@ def submit(
         updated_at=at,
     )
     _take_content(request, asked, quoted)
-    session.add(request)
-    session.flush()
     record(
         session,
         caller.user_id,
@@ -81,10 +90,13 @@ def submit(
     if automatic:
         record(session, SITE, "request.approved", request.id, content=request.content_hash)
         _move(request, RequestState.APPROVED)
-        _reserve_and_queue(session, site, request, quoted.price.deadline_ms)
+        population = quoted.dataset.population_id
+        run = _reserve_and_queue(session, site, request, quoted.content, population)
     else:
         request.expires_at = at + timedelta(days=quoted.dataset.policy.request_days)
-    return request, False
+        session.add(request)
+        run = None
+    return Asked(request, reused=False, dataset_name=dataset.name, run=run)
 
 
 def edit(
@@ -195,7 +207,7 @@ def queue_again(session: Session, site: Site, caller: Caller, request_id: str) -
     request = _own(session, caller, request_id)
     if request.state != RequestState.OVER_BUDGET:
         raise states.InvalidTransition(f"This request is {request.state}, not over budget.")
-    _reserve_and_queue(session, site, request, _deadline(request))
+    _queue_approved(session, site, request)
     announce(session, request.id)
     return request
 
@@ -285,33 +297,44 @@ def _take_content(request: Request, asked: QueryAsk, quoted: Quote) -> None:
 
 def _queue_or_wait(session: Session, site: Site, request: Request) -> None:
     try:
-        _reserve_and_queue(session, site, request, _deadline(request))
+        _queue_approved(session, site, request)
     except BudgetExceeded as refused:
         _move(request, RequestState.OVER_BUDGET)
         record(session, SITE, "request.over_budget", request.id)
         _note(session, request, request.requester_id, refused.detail)
 
 
-def _reserve_and_queue(session: Session, site: Site, request: Request, deadline_ms: int) -> None:
-    """Reserve at both accounts and queue the run, or raise `BudgetExceeded` and do neither."""
+def _queue_approved(session: Session, site: Site, request: Request) -> None:
     content = QueryContent.model_validate(request.content)
     population = datasets.population_asked_of(session, request.dataset_id, request.requester_id)
-    accounts = ledger.purse(session, population, request.requester_id, lock=True)
+    if population is None:
+        raise Conflict(
+            "Whoever asked this has no access to the dataset any more.",
+            advice="Give them access again, or reject the request.",
+        )
+    _reserve_and_queue(session, site, request, content, population)
+
+
+def _reserve_and_queue(
+    session: Session, site: Site, request: Request, content: QueryContent, population_id: str
+) -> Run:
+    """Reserve at both accounts and queue the run, or raise `BudgetExceeded` and do neither."""
+    accounts = ledger.purse(session, population_id, request.requester_id, lock=True)
     costs = {
         account.id: price.cost_of(content, ledger.limits_of(account).orders_milli)
         for account in accounts
     }
-    for account in accounts:
-        charge = ledger.charge_of(account, costs[account.id])
-        if not ledger.admits(account, charge):
-            raise ledger.refusal(account, charge)
+    charges = ledger.charges(accounts, costs)
     _move(request, RequestState.QUEUED)
     request.expires_at = None
+    session.add(request)
+    session.flush()
+    deadline_ms = int(request.price["deadline_ms"])
     run = runs.queue_query(session, site, request, accounts.mine.id, deadline_ms)
     entries = ledger.reserve(
         session,
         accounts,
-        costs,
+        charges,
         run_id=run.id,
         request_id=request.id,
         mechanism={
@@ -321,12 +344,7 @@ def _reserve_and_queue(session: Session, site: Site, request: Request, deadline_
         },
     )
     record(session, SITE, "run.queued", run.id, request=request.id, entries=entries)
-
-
-def _deadline(request: Request) -> int:
-    deadline = request.price["deadline_ms"]
-    assert isinstance(deadline, int)
-    return deadline
+    return run
 
 
 def _end(session: Session, request: Request, state: RequestState, actor: str) -> None:

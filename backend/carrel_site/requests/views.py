@@ -9,6 +9,7 @@ from carrel_protocol.api.requests import (
     Request,
     RequestState,
     RequestSummary,
+    Run,
     RunState,
     Vote,
 )
@@ -18,7 +19,7 @@ from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
 from carrel_site.requests import models, repository
-from carrel_site.requests.service import etag_of
+from carrel_site.requests.service import Asked, etag_of
 from carrel_site.runs import clock
 from carrel_site.runs import models as run_models
 from carrel_site.runs import repository as runs
@@ -30,35 +31,56 @@ def person(user: User) -> Person:
     return Person(id=user.id, name=user.name, email=user.email)
 
 
-def full(
-    session: Session,
-    site: Site,
-    caller: Caller,
-    request: models.Request,
-    *,
-    reused: bool = False,
-) -> Request:
+def full(session: Session, site: Site, caller: Caller, request: models.Request) -> Request:
     """A request with its thread's votes and its run, as `caller` may see them."""
-    dataset = session.get_one(Dataset, request.dataset_id)
     requester = session.get_one(User, request.requester_id)
     found = runs.of_request(session, request.id) if request.state == "queued" else None
-    at = now()
+    return _assembled(
+        request,
+        dataset=session.get_one(Dataset, request.dataset_id).name,
+        requester=person(requester),
+        run=run_views.public(session, site.signer, *found, now()) if found else None,
+        votes=_votes(session, caller, request),
+    )
+
+
+def answered(session: Session, site: Site, caller: Caller, asked: Asked) -> Request:
+    """What asking came to. A new request needs no look-up: everything about it is known."""
+    if asked.reused:
+        return full(session, site, caller, asked.request).model_copy(update={"reused": True})
+    run = asked.run
+    return _assembled(
+        asked.request,
+        dataset=asked.dataset_name,
+        requester=Person(id=caller.user_id, name=caller.name, email=caller.email),
+        run=run_views.public(session, site.signer, run, None, now()) if run else None,
+        votes=(),
+    )
+
+
+def _assembled(
+    request: models.Request,
+    *,
+    dataset: str,
+    requester: Person,
+    run: Run | None,
+    votes: tuple[Vote, ...],
+) -> Request:
     return Request(
         id=request.id,
         kind="query",
-        dataset=dataset.name,
-        dataset_id=dataset.id,
-        requester=person(requester),
+        dataset=dataset,
+        dataset_id=request.dataset_id,
+        requester=requester,
         purpose=request.purpose,
         state=RequestState(request.state),
         sql=request.sql,
         content=QueryContent.model_validate(request.content),
         content_hash=request.content_hash,
         price=Price.model_validate(request.price),
-        run=run_views.public(session, site.signer, found[0], found[1], at) if found else None,
-        votes=_votes(session, caller, request),
+        run=run,
+        votes=votes,
         votes_needed=request.votes_needed,
-        reused=reused,
         etag=etag_of(request),
         created_at=request.created_at,
         updated_at=request.updated_at,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RunState
 from carrel_site.audit.models import AuditEvent
+from carrel_site.datasets.models import DatasetVersion
 from carrel_site.outputs.models import Output
 from carrel_site.requests.models import Request
 from carrel_site.runs.models import FailuresExcused, Run
@@ -47,6 +48,17 @@ def of_request(session: Session, request_id: str) -> tuple[Run, Output | None] |
         .execution_options(populate_existing=True)
     ).one_or_none()
     return None if row is None else (row[0], row[1])
+
+
+def approved(session: Session, request_id: str) -> tuple[Request, DatasetVersion]:
+    """A request and the version that its content names."""
+    row = session.execute(
+        select(Request, DatasetVersion)
+        .join(DatasetVersion, DatasetVersion.id == Request.content["version_id"].astext)
+        .where(Request.id == request_id)
+        .execution_options(populate_existing=True)
+    ).one()
+    return row[0], row[1]
 
 
 def recorded_event(session: Session, run_id: str) -> AuditEvent | None:

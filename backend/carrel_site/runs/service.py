@@ -270,11 +270,11 @@ def _finish(
 
 
 def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
-    request = session.get_one(Request, run.request_id)
+    assert run.request_id is not None
+    request, version = repository.approved(session, run.request_id)
     content = QueryContent.model_validate(request.content)
     if content.content_hash() != request.content_hash:
         raise outputs.Tampered("The request's content does not match the hash that was approved.")
-    version = session.get_one(DatasetVersion, content.version_id)
     grant = _grant(site, version.id, version.digest, version.size)
     commitment = tagged_hmac(site.settings.site_key, "data-commitment/1", version.digest)
     if not same(commitment, content.data_commitment):
