@@ -13,8 +13,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from tests.embedded.procs import alive, descendants, eventually
-from tests.fixtures.services import await_ready
 
 from carrel_site.embedded.bootstrap import bootstrap_database
 from carrel_site.embedded.identity import Identity, server_identity
@@ -22,6 +20,8 @@ from carrel_site.embedded.layout import DataDir
 from carrel_site.embedded.postgres import Postgres, prepare_sockets
 from carrel_site.embedded.process import Child, spawn
 from carrel_site.embedded.survivors import working_in
+from tests.embedded.procs import alive, descendants, eventually
+from tests.fixtures.services import await_ready
 
 NOBODY = 65534
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become another user")

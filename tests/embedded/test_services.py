@@ -4,9 +4,9 @@ import psycopg
 import pytest
 from kombu import Connection
 from psycopg.conninfo import make_conninfo
-from tests.fixtures.services import DatabaseUrls, PostgresService
 
 from carrel_site.embedded.bootstrap import OWNER_ROLE, bootstrap_database
+from tests.fixtures.services import DatabaseUrls, PostgresService
 
 
 def _dsn(url: str) -> str:

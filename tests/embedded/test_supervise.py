@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.embedded.procs import alive, descendants, eventually
 
 from carrel_site.embedded.process import Program, SpawnedOffMainThread, clean_environment, spawn
+from tests.embedded.procs import alive, descendants, eventually
 
 # plain, stubborn, the guard, the forking one, its two children and their two children
 _PROCESSES = 8

@@ -1,15 +1,18 @@
 """`carrel up`: the whole site as a user starts it, and every way it can end."""
 
+import json
 import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.embedded.procs import alive, descendants, eventually
 from tests.embedded.running import CARREL, START_SECONDS, Up, running_up, start_up, stop
 from tests.embedded.test_postgres import as_nobody, as_root, tree_modes
@@ -17,54 +20,68 @@ from tests.embedded.test_postgres import as_nobody, as_root, tree_modes
 PROGRAMS = ("postgres", "valkey", "api", "beat", "worker")
 
 
-@pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    with running_up(tmp_path / "data", "--concurrency", "2") as site:
-        yield site
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One site for the tests that leave it as they found it; its usual port is taken."""
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 8750))
+            taken.listen()
+        except OSError:
+            pass  # somebody else has it, which is as good
+        with running_up(tmp_path_factory.mktemp("up") / "data", "--concurrency", "2") as site:
+            yield site
 
 
-def test_it_comes_up_private_and_says_how_to_become_its_owner(tmp_path: Path) -> None:
-    parent = tmp_path / "closed"
-    parent.mkdir(mode=0o700)
+def test_below_a_closed_directory_and_in_a_long_path(tmp_path: Path) -> None:
+    """Private from top to bottom, on loopback alone, and it says how to become its owner."""
+    parent = tmp_path / "closed" / ("long-" * 13 + "path")
+    parent.mkdir(parents=True)
+    parent.parent.chmod(0o700)
     before = tree_modes(parent)
-    with running_up(parent / "data") as site:
+    with running_up(parent / ("longer-" * 10 + "path")) as site:
+        assert len(str(site.data)) > 120
         assert site.get("/api/v1/setup") == {"done": False}
         token = (site.data / "secrets" / "setup_token").read_text()
         assert f"/setup#token={token}" in site.said
         assert "carrel setup" in site.said
         assert tree_modes(parent) == before
-        for path in (site.data, *site.data.rglob("*")):
-            if not path.is_relative_to(site.data / "postgres"):
-                assert stat.S_IMODE(path.lstat().st_mode) & 0o077 == 0, path
+        assert stat.S_IMODE(site.data.stat().st_mode) == 0o700
+        for path in (path for path in site.data.rglob("*") if path.is_file()):
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
         host, port = site.url.removeprefix("http://").split(":")
         assert host == "127.0.0.1"
-        listening = Path("/proc/net/tcp").read_text().splitlines()[1:]
-        ours = [line for line in listening if line.split()[1].endswith(f":{int(port):04X}")]
-        assert {line.split()[1].split(":")[0] for line in ours if line.split()[3] == "0A"} == {
-            "0100007F"
+        listening = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+        ours = {
+            local.split(":")[0]
+            for _, local, _, state, *_ in listening
+            if state == "0A" and local.endswith(f":{int(port):04X}")
         }
+        assert ours == {"0100007F"}
+        run_dir = Path(str(json.loads(site.data.joinpath("site.json").read_text())["run_dir"]))
+        assert not run_dir.is_relative_to(site.data)
+        assert stat.S_IMODE(run_dir.stat().st_mode) in (0o700, 0o711)
     assert tree_modes(parent) == before
-    assert not (site.data / "run").exists()
+    assert not run_dir.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_every_end_leaves_no_process_and_a_second_start_finds_its_data(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_every_end_leaves_no_process_and_the_next_start_finds_the_data(tmp_path: Path) -> None:
     stranger = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
     try:
-        with running_up(tmp_path / "data") as site:
-            everything = site.everything()
-            assert len(everything) > len(PROGRAMS) + 5  # backends and Celery's children too
-            make_owner(site)
-            site.popen.send_signal(number)
-            code = site.popen.wait(timeout=60)
-            assert eventually(lambda: not alive(everything)), alive(everything)
-            assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
-        with running_up(tmp_path / "data") as site:
-            assert site.get("/api/v1/setup") == {"done": True}
-            assert "no owner" not in site.said
-        assert stranger.poll() is None
+        for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+            with running_up(tmp_path / "data", "--concurrency", "2") as site:
+                if number == signal.SIGKILL:
+                    make_owner(site)
+                assert site.get("/api/v1/setup") == {"done": True}
+                assert ("no owner" in site.said) == (number == signal.SIGKILL)
+                assert eventually(lambda site=site: len(site.everything()) > 2 * len(PROGRAMS))
+                everything = site.everything()
+                site.popen.send_signal(number)
+                code = site.popen.wait(timeout=60)
+                assert eventually(lambda pids=everything: not alive(pids)), alive(everything)
+                assert code == (0 if number != signal.SIGKILL else -signal.SIGKILL)
+                assert stranger.poll() is None
     finally:
         stranger.kill()
         stranger.wait()
@@ -77,19 +94,6 @@ def make_owner(site: Up) -> None:
         check=True,
         capture_output=True,
     )
-
-
-def test_a_program_that_crashes_is_started_again(up: Up) -> None:
-    for name in PROGRAMS:
-        before = up.everything()
-        victim = _find(up, name)
-        theirs = {victim, *descendants(victim)}
-        os.kill(victim, signal.SIGKILL)
-        assert eventually(lambda name=name: f"{name} ended with" in up.said), name
-        assert eventually(lambda theirs=theirs: not alive(theirs)), name
-        assert eventually(lambda name=name, gone=victim: _find(up, name) not in (0, gone)), name
-        assert before - theirs <= up.everything() | theirs
-        assert up.get("/api/v1/setup") == {"done": False}
 
 
 def _find(up: Up, name: str) -> int:
@@ -117,19 +121,8 @@ def test_two_on_one_directory_and_a_taken_port(up: Up) -> None:
     assert third.popen.wait(timeout=60) == 1
     assert f"is in use by another carrel (pid {up.popen.pid})" in third.said
     assert everything <= set(alive(everything))
+    assert int(up.url.rpartition(":")[2]) in range(8751, 8800)  # 8750 was taken
     assert up.get("/api/v1/setup") == {"done": False}
-
-
-def test_without_a_port_the_next_free_one_is_taken(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            taken.bind(("127.0.0.1", 8750))
-            taken.listen()
-        except OSError:
-            pass  # somebody else has it, which is as good
-        with running_up(tmp_path / "data") as site:
-            assert int(site.url.rpartition(":")[2]) in range(8751, 8800)
 
 
 def test_stopped_while_it_starts(tmp_path: Path) -> None:
@@ -141,14 +134,6 @@ def test_stopped_while_it_starts(tmp_path: Path) -> None:
         site.popen.wait(timeout=60)
         assert eventually(lambda everything=everything: not alive(everything)), alive(everything)
     with running_up(tmp_path / "data") as site:
-        assert site.get("/api/v1/setup") == {"done": False}
-
-
-def test_a_long_path(tmp_path: Path) -> None:
-    root = tmp_path / ("long-" * 13 + "path") / ("longer-" * 10 + "path")
-    assert len(str(root)) > 120
-    root.parent.mkdir()
-    with running_up(root) as site:
         assert site.get("/api/v1/setup") == {"done": False}
 
 
@@ -216,3 +201,24 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     assert refused.popen.wait(timeout=START_SECONDS) == 1
     assert "chmod 600" in refused.said
     stop(refused, signal.SIGTERM)
+
+
+def test_a_program_that_crashes_is_started_again(up: Up) -> None:
+    for name in PROGRAMS:
+        before = up.everything()
+        victim = _find(up, name)
+        theirs = {victim, *descendants(victim)}
+        os.kill(victim, signal.SIGKILL)
+        assert eventually(lambda name=name: f"{name} ended with" in up.said), name
+        assert eventually(lambda theirs=theirs: not alive(theirs)), name
+        assert eventually(lambda name=name, gone=victim: _find(up, name) not in (0, gone)), name
+        assert before - theirs <= up.everything()
+        assert eventually(lambda: _answers(up)), name
+
+
+def _answers(up: Up) -> bool:
+    try:
+        return up.get("/api/v1/setup") == {"done": False}
+    except urllib.error.HTTPError as error:
+        assert error.code == 503  # which says: try again
+        return False

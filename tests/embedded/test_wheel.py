@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from tests.embedded.running import running_up
 
 REPOSITORY = Path(__file__).parents[2]

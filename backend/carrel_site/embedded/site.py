@@ -62,8 +62,9 @@ def running_site(
                 "prepare", "carrel_site.embedded.prepare", data_dir=data.root, logs=data.logs
             )
             supervisor.run(prepare, _SERVICE_SECONDS)
-            _start_programs(supervisor, data, url, listener.fileno(), concurrency)
+            supervisor.start(api_program(data.root, data.logs, listener.fileno()))
             supervisor.wait_ready("api", lambda: bool(_setup_state(url)), _API_SECONDS)
+            _start_background(supervisor, data, url, concurrency)
             yield RunningSite(url, data, supervisor)
         finally:
             supervisor.stop_all()
@@ -104,10 +105,8 @@ def _start_services(
     supervisor.wait_ready("valkey", valkey.ready, _SERVICE_SECONDS)
 
 
-def _start_programs(
-    supervisor: Supervisor, data: DataDir, url: str, listener: int, concurrency: int
-) -> None:
-    supervisor.start(api_program(data.root, data.logs, listener))
+def _start_background(supervisor: Supervisor, data: DataDir, url: str, concurrency: int) -> None:
+    """Beat and worker, last: they would only compete with the API for the processor."""
     supervisor.start(
         site_program("beat", "carrel_site.cli", "beat", data_dir=data.root, logs=data.logs)
     )
