@@ -61,7 +61,8 @@ class Primitive:
 class Measure:
     """How a measure comes out of noisy primitives (indices into `Lowered.primitives`).
 
-    COUNT and SUM: unit · primitive. AVG: unit · (centre + sum / max(1, count)).
+    COUNT and SUM: unit · primitive. AVG: unit · (centre + sum / max(1, count)), moved into the
+    column's domain.
     """
 
     alias: str
