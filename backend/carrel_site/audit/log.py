@@ -7,13 +7,13 @@ log's head, which everyone needs, is locked last and held shortest.
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.canonical import tagged_hash
 from carrel_site.audit.models import AuditEvent, AuditHead
 from carrel_site.core.clock import now
-from carrel_site.core.db import before_commit
+from carrel_site.core.db import before_commit, insert_rows
 
 SITE = "site"
 """The actor of what no person did."""
@@ -70,26 +70,27 @@ def exact(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in a chained record")
 
 
+_HEAD = select(AuditHead.sequence, AuditHead.hash).with_for_update(key_share=True)
+
+
 def _append(session: Session) -> None:
     pending = session.info.pop("audit", [])
-    sequence, head = session.execute(
-        select(AuditHead.sequence, AuditHead.hash).with_for_update(key_share=True)
-    ).one()
+    sequence, head = session.connection().execute(_HEAD).one()
     rows = []
     for at, actor, action, subject, detail in pending:
         sequence += 1
         digest = event_hash(sequence, at, actor, action, subject, detail, head)
         rows.append(
-            {
-                "sequence": sequence,
-                "at": at,
-                "actor": actor,
-                "action": action,
-                "subject": subject,
-                "detail": detail,
-                "previous_hash": head,
-                "hash": digest,
-            }
+            AuditEvent(
+                sequence=sequence,
+                at=at,
+                actor=actor,
+                action=action,
+                subject=subject,
+                detail=detail,
+                previous_hash=head,
+                hash=digest,
+            )
         )
         head = digest
-    session.execute(insert(AuditEvent).values(rows))
+    insert_rows(session, rows)

@@ -177,19 +177,7 @@ def _check_entry(entry: LedgerEntry, replay: Replay) -> None:
         raise Broken(f"{where}: it follows entry {replay.entries}")
     if entry.previous_hash != replay.head_hash:
         raise Broken(f"{where}: it does not link to the one before it")
-    expected = entry_hash(
-        account_id=entry.account_id,
-        sequence=entry.sequence,
-        kind=entry.kind,
-        run_id=entry.run_id,
-        request_id=entry.request_id,
-        costs=(entry.cost1, entry.cost2),
-        delta=entry.delta,
-        detail=entry.detail,
-        previous_hash=entry.previous_hash,
-        at=entry.at,
-    )
-    if entry.hash != expected:
+    if entry.hash != entry_hash(entry):
         raise Broken(f"{where}: its content does not match its hash")
 
 

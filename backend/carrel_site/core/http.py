@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select, update
 
 from carrel_protocol.api.accounts import Scope
 from carrel_protocol.api.common import Role
 from carrel_site.accounts.models import ApiKey, User
 from carrel_site.core.clock import now
+from carrel_site.core.db import Database
 from carrel_site.core.errors import Forbidden, Unauthenticated
 from carrel_site.core.permissions import TABLE, Permission, allows
 from carrel_site.core.security import digest_secret
@@ -62,7 +62,7 @@ def require(permission: Permission) -> Any:
 
     def authenticate(request: Request) -> Caller:
         secret = bearer(request)
-        caller = site_of(request).db.read(lambda session: _find(session, secret))
+        caller = _find(site_of(request).db, secret)
         if not caller.may(permission):
             _, scope = TABLE[permission]
             if allows(permission, caller.role, frozenset(Scope)):
@@ -77,24 +77,27 @@ def require(permission: Permission) -> Any:
     return Depends(authenticate)
 
 
-def _find(session: Session, secret: str) -> Caller:
-    row = session.execute(
-        select(
-            User.id, User.name, User.email, User.role, ApiKey.scopes, ApiKey.id, ApiKey.last_used_at
-        )
-        .join(ApiKey, ApiKey.user_id == User.id)
-        .where(
-            ApiKey.secret_hash == digest_secret(secret),
-            ApiKey.revoked_at.is_(None),
-            ApiKey.expires_at > now(),
-            User.active,
-        )
-    ).one_or_none()
+_KEY = (
+    select(User.id, User.name, User.email, User.role, ApiKey.scopes, ApiKey.id, ApiKey.last_used_at)
+    .join(ApiKey, ApiKey.user_id == User.id)
+    .where(
+        ApiKey.secret_hash == bindparam("secret_hash"),
+        ApiKey.revoked_at.is_(None),
+        ApiKey.expires_at > bindparam("at"),
+        User.active,
+    )
+)
+
+
+def _find(db: Database, secret: str) -> Caller:
+    at = now()
+    row = db.look_up(_KEY, secret_hash=digest_secret(secret), at=at)
     if row is None:
         raise Unauthenticated("This API key is unknown, expired or revoked.")
     user_id, name, email, role, scopes, key_id, used = row
-    if used is None or now() - used > _USE_NOTED_EVERY:
-        session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now()))
+    if used is None or at - used > _USE_NOTED_EVERY:
+        noted = update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at)
+        db.read(lambda session: session.execute(noted))
     return Caller(user_id, name, email, Role(role), frozenset(map(Scope, scopes)), key_id)
 
 

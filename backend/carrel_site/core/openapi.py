@@ -41,13 +41,18 @@ def install(app: FastAPI) -> None:
 
 def _document(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
-        title=app.title, version=app.version, description=app.description, routes=app.routes
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        separate_input_output_schemas=False,
     )
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    _require_discriminators(document)
     components["securitySchemes"] = {
         "api_key": {"type": "http", "scheme": "bearer", "description": "An API key."}
     }
@@ -79,3 +84,22 @@ def _complete(operation: dict[str, Any], method: str, *, keyed: bool) -> None:
         "description": "Any other error.",
         "content": {MEDIA_TYPE: {"schema": _REF}},
     }
+
+
+def _require_discriminators(document: dict[str, Any]) -> None:
+    """What tells the members of a union apart has to be sent, though models give it a default."""
+    schemas = document["components"]["schemas"]
+    waiting: list[Any] = [document]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        if not isinstance(node, dict):
+            continue
+        waiting.extend(node.values())
+        discriminator = node.get("discriminator")
+        if isinstance(discriminator, dict) and "mapping" in discriminator:
+            name = discriminator["propertyName"]
+            for reference in set(discriminator["mapping"].values()):
+                member = schemas[reference.rsplit("/", 1)[1]]
+                member["required"] = sorted({*member.get("required", ()), name})

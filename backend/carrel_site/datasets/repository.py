@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from carrel_site.accounts.models import User
@@ -68,20 +68,23 @@ def dataset(session: Session, ref: str, *, lock: bool = False) -> Dataset | None
     return session.scalars(query).one_or_none()
 
 
+_GRANTED = (
+    select(Dataset, DatasetVersion)
+    .join(
+        DatasetAccess,
+        (DatasetAccess.dataset_id == Dataset.id) & (DatasetAccess.user_id == bindparam("user_id")),
+    )
+    .outerjoin(DatasetVersion, DatasetVersion.id == Dataset.version_id)
+    .where((Dataset.id == bindparam("ref")) | (Dataset.name == bindparam("ref")))
+    .execution_options(populate_existing=True)
+)
+
+
 def granted_dataset(
     session: Session, ref: str, user_id: str
 ) -> tuple[Dataset, DatasetVersion | None] | None:
     """A dataset that `user_id` was given access to, with its current version: one round trip."""
-    row = session.execute(
-        select(Dataset, DatasetVersion)
-        .join(
-            DatasetAccess,
-            (DatasetAccess.dataset_id == Dataset.id) & (DatasetAccess.user_id == user_id),
-        )
-        .outerjoin(DatasetVersion, DatasetVersion.id == Dataset.version_id)
-        .where((Dataset.id == ref) | (Dataset.name == ref))
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    row = session.execute(_GRANTED, {"user_id": user_id, "ref": ref}).one_or_none()
     return None if row is None else (row[0], row[1])
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
@@ -20,20 +20,22 @@ def find(session: Session, population_id: str, user_id: str | None) -> LedgerAcc
     ).one_or_none()
 
 
+_BOTH = (
+    select(LedgerAccount)
+    .where(
+        LedgerAccount.population_id == bindparam("population_id"),
+        (LedgerAccount.user_id == bindparam("user_id")) | LedgerAccount.user_id.is_(None),
+    )
+    .order_by(LedgerAccount.id)
+    .execution_options(populate_existing=True)
+)
+_BOTH_LOCKED = _BOTH.with_for_update(key_share=True)
+
+
 def both(session: Session, population_id: str, user_id: str, *, lock: bool) -> list[LedgerAccount]:
     """A person's account and the population's own, by ascending id; locked in that order."""
-    query = (
-        select(LedgerAccount)
-        .where(
-            LedgerAccount.population_id == population_id,
-            (LedgerAccount.user_id == user_id) | LedgerAccount.user_id.is_(None),
-        )
-        .order_by(LedgerAccount.id)
-        .execution_options(populate_existing=True)
-    )
-    if lock:
-        query = query.with_for_update(key_share=True)
-    return list(session.scalars(query))
+    query = _BOTH_LOCKED if lock else _BOTH
+    return list(session.scalars(query, {"population_id": population_id, "user_id": user_id}))
 
 
 def locked(session: Session, account_ids: Iterable[str]) -> list[LedgerAccount]:
@@ -60,26 +62,30 @@ def of_population(session: Session, population_id: str) -> list[LedgerAccount]:
     )
 
 
+_RESERVATIONS = (
+    select(LedgerEntry, LedgerAccount)
+    .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
+    .where(
+        LedgerEntry.run_id == bindparam("run_id"),
+        LedgerEntry.kind == "reserve",
+        LedgerEntry.account_id.not_in(
+            select(LedgerEntry.account_id)
+            .where(
+                LedgerEntry.run_id == bindparam("run_id"),
+                LedgerEntry.kind.in_(("settle", "refund")),
+            )
+            .scalar_subquery()
+        ),
+    )
+    .order_by(LedgerAccount.id)
+    .with_for_update(of=LedgerAccount, key_share=True)
+    .execution_options(populate_existing=True)
+)
+
+
 def reservations(session: Session, run_id: str) -> list[tuple[LedgerEntry, LedgerAccount]]:
     """A run's reservations that have not ended, each with its account, locked by ascending id."""
-    ended = (
-        select(LedgerEntry.account_id)
-        .where(LedgerEntry.run_id == run_id, LedgerEntry.kind.in_(("settle", "refund")))
-        .scalar_subquery()
-    )
-    query = (
-        select(LedgerEntry, LedgerAccount)
-        .join(LedgerAccount, LedgerAccount.id == LedgerEntry.account_id)
-        .where(
-            LedgerEntry.run_id == run_id,
-            LedgerEntry.kind == "reserve",
-            LedgerEntry.account_id.not_in(ended),
-        )
-        .order_by(LedgerAccount.id)
-        .with_for_update(of=LedgerAccount, key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return [(row[0], row[1]) for row in session.execute(query)]
+    return [(row[0], row[1]) for row in session.execute(_RESERVATIONS, {"run_id": run_id})]
 
 
 def limit_entries(session: Session, account_ids: Iterable[str]) -> dict[str, list[LedgerEntry]]:

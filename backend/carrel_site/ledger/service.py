@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.datasets import BudgetLimits, BudgetPreviewResult
 from carrel_site.audit.log import exact, record
 from carrel_site.core.clock import now
+from carrel_site.core.db import insert_rows
 from carrel_site.core.errors import InvalidInput
 from carrel_site.core.ids import new_id
 from carrel_site.ledger import accounting, repository
@@ -262,26 +262,29 @@ def _append(session: Session, movements: list[_Movement]) -> list[str]:
     The database moves the accounts' sums as it inserts, and refuses an overdraft; the accounts
     as loaded are stale afterwards.
     """
-    at = now()
-    rows = []
-    for move in movements:
-        row = {
-            "account_id": move.account.id,
-            "sequence": move.account.entries + 1,
-            "kind": move.kind,
-            "run_id": move.run_id,
-            "request_id": move.request_id,
-            "detail": exact(move.detail),
-            "previous_hash": move.account.head_hash,
-            "at": at,
-        }
-        digest = entry_hash(costs=move.cost.nano, delta=move.cost.delta_atto, **row)
-        cost1, cost2 = move.cost.nano
-        amounts = {"cost1": cost1, "cost2": cost2, "delta": move.cost.delta_atto}
-        rows.append({"id": new_id("led"), **row, **amounts, "hash": digest})
-    if rows:
-        session.execute(insert(LedgerEntry).values(rows))
-    return [str(row["hash"]) for row in rows]
+    entries = [_entry(move) for move in movements]
+    insert_rows(session, entries)
+    return [entry.hash for entry in entries]
+
+
+def _entry(move: _Movement) -> LedgerEntry:
+    cost1, cost2 = move.cost.nano
+    entry = LedgerEntry(
+        id=new_id("led"),
+        account_id=move.account.id,
+        sequence=move.account.entries + 1,
+        kind=move.kind,
+        run_id=move.run_id,
+        request_id=move.request_id,
+        cost1=cost1,
+        cost2=cost2,
+        delta=move.cost.delta_atto,
+        detail=exact(move.detail),
+        previous_hash=move.account.head_hash,
+        at=now(),
+    )
+    entry.hash = entry_hash(entry)
+    return entry
 
 
 def _limits(limits: BudgetLimits, orders_milli: tuple[int, int] | None = None) -> Limits:

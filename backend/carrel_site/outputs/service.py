@@ -9,6 +9,7 @@ from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.requests import OutputState
 from carrel_protocol.canonical import tagged_hash
 from carrel_site.audit.log import exact
+from carrel_site.core.db import insert_rows
 from carrel_site.outputs.models import Output
 from carrel_site.requests import states
 from carrel_site.runs.models import Run
@@ -25,16 +26,15 @@ def record_answer(session: Session, run: Run, answer: QueryAnswer, at: datetime)
     """
     body = answer.model_dump(mode="json")
     digest = tagged_hash("answer/1", exact(body))
-    session.add(
-        Output(
-            run_id=run.id,
-            state=OutputState.RELEASED.value,
-            epoch=run.epoch,
-            answer=body,
-            digest=digest,
-            recorded_at=at,
-        )
+    output = Output(
+        run_id=run.id,
+        state=OutputState.RELEASED.value,
+        epoch=run.epoch,
+        answer=body,
+        digest=digest,
+        recorded_at=at,
     )
+    insert_rows(session, [output])
     return digest
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RequestState
@@ -27,8 +27,11 @@ def lock(session: Session, request_id: str) -> Request | None:
     ).one_or_none()
 
 
+_BY_MEMO = select(Request).where(Request.memo_key == bindparam("memo_key"))
+
+
 def by_memo(session: Session, memo_key: str) -> Request | None:
-    return session.scalars(select(Request).where(Request.memo_key == memo_key)).one_or_none()
+    return session.scalars(_BY_MEMO, {"memo_key": memo_key}).one_or_none()
 
 
 def page(

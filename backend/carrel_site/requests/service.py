@@ -21,6 +21,7 @@ from carrel_protocol.api.requests import (
 from carrel_protocol.jobs import QueryContent
 from carrel_site.audit.log import SITE, record
 from carrel_site.core.clock import now
+from carrel_site.core.db import insert_rows
 from carrel_site.core.errors import Conflict, NotFound, PreconditionFailed
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
@@ -327,8 +328,8 @@ def _reserve_and_queue(
     charges = ledger.charges(accounts, costs)
     _move(request, RequestState.QUEUED)
     request.expires_at = None
-    session.add(request)
-    session.flush()
+    if request not in session:
+        insert_rows(session, [request])
     deadline_ms = int(request.price["deadline_ms"])
     run = runs.queue_query(session, site, request, accounts.mine.id, deadline_ms)
     entries = ledger.reserve(

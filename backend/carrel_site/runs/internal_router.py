@@ -26,8 +26,7 @@ router = APIRouter(prefix="/internal/v1/runs", include_in_schema=False)
 
 
 def _worker(request: Request) -> WorkerIdentity:
-    secret = bearer(request)
-    return site_of(request).db.read(lambda session: authenticate_worker(session, secret))
+    return authenticate_worker(site_of(request).db, bearer(request))
 
 
 WorkerDep = Annotated[WorkerIdentity, Depends(_worker)]

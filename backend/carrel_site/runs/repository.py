@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RunState
 from carrel_site.audit.models import AuditEvent
+from carrel_site.core.models import Timestamp
 from carrel_site.datasets.models import DatasetVersion
 from carrel_site.outputs.models import Output
 from carrel_site.requests.models import Request
@@ -19,24 +20,32 @@ def get(session: Session, run_id: str) -> Run | None:
     return session.get(Run, run_id, populate_existing=True)
 
 
+_LOCKED = (
+    select(Run)
+    .where(Run.id == bindparam("run_id"))
+    .execution_options(populate_existing=True)
+    .with_for_update(key_share=True)
+)
+_LOCKED_OR_SKIPPED = _LOCKED.with_for_update(key_share=True, skip_locked=True)
+
+
 def lock(session: Session, run_id: str, *, skip_locked: bool = False) -> Run | None:
-    return session.scalars(
-        select(Run)
-        .where(Run.id == run_id)
-        .with_for_update(key_share=True, skip_locked=skip_locked)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+    query = _LOCKED_OR_SKIPPED if skip_locked else _LOCKED
+    return session.scalars(query, {"run_id": run_id}).one_or_none()
 
 
-def with_request(session: Session, run_id: str) -> tuple[Run, Request | None, Output | None] | None:
-    """A run with its request and output, whichever exist."""
-    row = session.execute(
-        select(Run, Request, Output)
-        .outerjoin(Request, Request.id == Run.request_id)
-        .outerjoin(Output, Output.run_id == Run.id)
-        .where(Run.id == run_id)
-        .execution_options(populate_existing=True)
-    ).one_or_none()
+_WITH_REQUESTER = (
+    select(Run, Request.requester_id, Output)
+    .outerjoin(Request, Request.id == Run.request_id)
+    .outerjoin(Output, Output.run_id == Run.id)
+    .where(Run.id == bindparam("run_id"))
+    .execution_options(populate_existing=True)
+)
+
+
+def with_requester(session: Session, run_id: str) -> tuple[Run, str | None, Output | None] | None:
+    """A run with its requester's id and its output, whichever exist."""
+    row = session.execute(_WITH_REQUESTER, {"run_id": run_id}).one_or_none()
     return None if row is None else (row[0], row[1], row[2])
 
 
@@ -50,43 +59,54 @@ def of_request(session: Session, request_id: str) -> tuple[Run, Output | None] |
     return None if row is None else (row[0], row[1])
 
 
+_APPROVED = (
+    select(Request, DatasetVersion)
+    .join(DatasetVersion, DatasetVersion.id == Request.content["version_id"].astext)
+    .where(Request.id == bindparam("request_id"))
+    .execution_options(populate_existing=True)
+)
+
+
 def approved(session: Session, request_id: str) -> tuple[Request, DatasetVersion]:
     """A request and the version that its content names."""
-    row = session.execute(
-        select(Request, DatasetVersion)
-        .join(DatasetVersion, DatasetVersion.id == Request.content["version_id"].astext)
-        .where(Request.id == request_id)
-        .execution_options(populate_existing=True)
-    ).one()
+    row = session.execute(_APPROVED, {"request_id": request_id}).one()
     return row[0], row[1]
+
+
+_RECORDED = select(AuditEvent).where(
+    AuditEvent.subject == bindparam("run_id"), AuditEvent.action == "output.released"
+)
 
 
 def recorded_event(session: Session, run_id: str) -> AuditEvent | None:
     """The audit event that recorded the run's output."""
-    return session.scalars(
-        select(AuditEvent).where(
-            AuditEvent.subject == run_id, AuditEvent.action == "output.released"
-        )
-    ).one_or_none()
+    return session.scalars(_RECORDED, {"run_id": run_id}).one_or_none()
+
+
+_EXCUSED = (
+    select(func.max(FailuresExcused.at))
+    .where(FailuresExcused.account_id == bindparam("account_id"))
+    .scalar_subquery()
+)
+_FAILED = Run.state == RunState.FAILED.value
+_MISBEHAVIOUR = select(
+    func.count().filter(
+        _FAILED & (Run.visible_at > func.coalesce(_EXCUSED, bindparam("since", type_=Timestamp)))
+    ),
+    func.count().filter(Run.overran),
+).where(
+    Run.account_id == bindparam("account_id"),
+    _FAILED | Run.overran,
+    Run.visible_at.between(bindparam("since", type_=Timestamp), bindparam("at", type_=Timestamp)),
+)
 
 
 def misbehaviour(
     session: Session, account_id: str, since: datetime, at: datetime
 ) -> tuple[int, int]:
     """Failures (not excused) and overruns of an account that became public in [since, at]."""
-    excused = (
-        select(func.max(FailuresExcused.at))
-        .where(FailuresExcused.account_id == account_id)
-        .scalar_subquery()
-    )
-    failed = (Run.state == RunState.FAILED.value) & (Run.visible_at > func.coalesce(excused, since))
-    row = session.execute(
-        select(func.count().filter(failed), func.count().filter(Run.overran)).where(
-            Run.account_id == account_id,
-            (Run.state == RunState.FAILED.value) | Run.overran,
-            Run.visible_at.between(since, at),
-        )
-    ).one()
+    parameters = {"account_id": account_id, "since": since, "at": at}
+    row = session.connection().execute(_MISBEHAVIOUR, parameters).one()
     return row[0], row[1]
 
 

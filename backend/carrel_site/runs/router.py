@@ -57,10 +57,10 @@ def cancel_run(
     """Cancel a run that has not ended. Once a worker has taken it, it stays charged."""
 
     def work(session: Session) -> Run:
-        found = repository.with_request(session, run_id)
-        if found is None or found[1] is None or found[1].requester_id != caller.user_id:
+        found = repository.with_requester(session, run_id)
+        if found is None or found[1] != caller.user_id or found[0].request_id is None:
             raise NotFound("There is no such run of yours.")
-        request_rows.lock(session, found[1].id)
+        request_rows.lock(session, found[0].request_id)
         run = repository.lock(session, run_id)
         assert run is not None
         service.cancel(session, run, caller.user_id)
@@ -84,8 +84,8 @@ def get_run_diagnostics(run_id: str, site: SiteDep) -> RunDiagnostics:
 
 def _look(site: Site, caller: Caller, run_id: str) -> tuple[Run, datetime | None]:
     def work(session: Session) -> tuple[Run, datetime | None]:
-        found = repository.with_request(session, run_id)
-        if found is None or found[1] is None or not may_see(caller, found[1].requester_id):
+        found = repository.with_requester(session, run_id)
+        if found is None or found[1] is None or not may_see(caller, found[1]):
             raise NotFound("There is no such run.")
         run, _, output = found
         at = now()

@@ -30,7 +30,7 @@ from carrel_protocol.privacy import MECHANISM_VERSION
 from carrel_protocol.schema import TableSchema
 from carrel_site.audit.log import SITE, record
 from carrel_site.core.clock import now
-from carrel_site.core.db import after_commit
+from carrel_site.core.db import after_commit, insert_rows
 from carrel_site.core.errors import Conflict, Forbidden, NotFound
 from carrel_site.core.ids import new_id
 from carrel_site.core.security import digest_secret, same
@@ -234,8 +234,7 @@ def _queue(session: Session, site: Site, run: Run) -> Run:
     run.epoch = 0
     run.attempts_left = ATTEMPTS
     run.queued_at = run.published_at = at
-    session.add(run)
-    session.flush()
+    insert_rows(session, [run])
     run_id, queue = run.id, run.queue
     after_commit(session, lambda: site.broker.publish(queue, run_id))
     return run

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from carrel_protocol.api.accounts import Worker as WorkerView
 from carrel_protocol.api.accounts import WorkerCreate, WorkerWithSecret
 from carrel_site.audit.log import SITE, record
 from carrel_site.core.clock import now
+from carrel_site.core.db import Database
 from carrel_site.core.errors import Conflict, NotFound, Unauthenticated
 from carrel_site.core.ids import new_id
 from carrel_site.core.security import digest_secret, new_secret
@@ -29,20 +30,22 @@ class WorkerIdentity:
     queues: frozenset[str]
 
 
-def authenticate_worker(session: Session, token: str) -> WorkerIdentity:
+_TOKEN = select(Worker.id, Worker.name, Worker.queues, Worker.last_seen_at).where(
+    Worker.secret_hash == bindparam("secret_hash"), Worker.revoked_at.is_(None)
+)
+
+
+def authenticate_worker(db: Database, token: str) -> WorkerIdentity:
     """The worker whose token this is; raises `Unauthenticated` for any other, users' included."""
-    row = session.execute(
-        select(Worker.id, Worker.name, Worker.queues, Worker.last_seen_at).where(
-            Worker.secret_hash == digest_secret(token), Worker.revoked_at.is_(None)
-        )
-    ).one_or_none()
+    row = db.look_up(_TOKEN, secret_hash=digest_secret(token))
     if row is None:
         raise Unauthenticated(
             "This worker token is unknown or revoked.",
             advice="Send 'Authorization: Bearer <worker token>'; an owner makes one.",
         )
     if row.last_seen_at is None or now() - row.last_seen_at > _SEEN_NOTED_EVERY:
-        session.execute(update(Worker).where(Worker.id == row.id).values(last_seen_at=now()))
+        seen = update(Worker).where(Worker.id == row.id).values(last_seen_at=now())
+        db.read(lambda session: session.execute(seen))
     return WorkerIdentity(row.id, row.name, frozenset(row.queues))
 
 

@@ -68,7 +68,12 @@ class Bank:
             purse = service.purse(session, self.population_id, self.user_id, lock=True)
             costs = {a.id: at_orders(a, epsilon) for a in purse}
             service.reserve(
-                session, purse, costs, run_id=run_id, request_id="req_x", mechanism={"e": epsilon}
+                session,
+                purse,
+                service.charges(purse, costs),
+                run_id=run_id,
+                request_id="req_x",
+                mechanism={"e": epsilon},
             )
 
         self.db.transact(work)
@@ -207,14 +212,8 @@ def test_the_database_itself_refuses_an_overdraft(bank: Bank) -> None:
 
     def overdraw(session: Session) -> None:
         row = repository.locked(session, [account.id])[0]
-        service._append(
-            session,
-            row,
-            "reserve",
-            Cost((row.limit1 + 1, row.limit2 + 1)),
-            run_id="run_x",
-            request_id="req_x",
-        )
+        cost = Cost((row.limit1 + 1, row.limit2 + 1))
+        service._append(session, [service._Movement(row, "reserve", cost, run_id="run_x")])
 
     with pytest.raises(IntegrityError, match="admits"):
         bank.db.transact(overdraw)
@@ -227,7 +226,7 @@ def test_a_settlement_must_cost_what_was_reserved(bank: Bank) -> None:
 
     def cheat(session: Session) -> None:
         row = repository.locked(session, [account.id])[0]
-        service._append(session, row, "settle", Cost((1, 1)), run_id=run_id)
+        service._append(session, [service._Movement(row, "settle", Cost((1, 1)), run_id=run_id)])
 
     with pytest.raises(DBAPIError, match="another cost"):
         bank.db.transact(cheat)
@@ -262,7 +261,7 @@ def test_entries_are_chained(bank: Bank) -> None:
     for sequence, entry in enumerate(reversed(entries), start=1):
         assert entry.sequence == sequence
         assert entry.previous_hash == previous
-        assert entry.hash == _hash(entry)
+        assert entry.hash == entry_hash(entry)
         previous = entry.hash
     assert account.head_hash == previous
     assert account.entries == len(entries) == 7
@@ -287,17 +286,3 @@ def test_the_application_cannot_move_sums(bank: Bank, database_urls: DatabaseUrl
             connection.execute(statement)  # type: ignore[call-overload]
         assert refused.value.sqlstate in ("42501", "P0001"), statement
 
-
-def _hash(entry: LedgerEntry) -> str:
-    return entry_hash(
-        account_id=entry.account_id,
-        sequence=entry.sequence,
-        kind=entry.kind,
-        run_id=entry.run_id,
-        request_id=entry.request_id,
-        costs=(entry.cost1, entry.cost2),
-        delta=entry.delta,
-        detail=entry.detail,
-        previous_hash=entry.previous_hash,
-        at=entry.at,
-    )
