@@ -94,7 +94,7 @@ def _find(db: Database, secret: str) -> Caller:
     row = db.look_up(_KEY, secret_hash=digest_secret(secret), at=at)
     if row is None:
         raise Unauthenticated("This API key is unknown, expired or revoked.")
-    user_id, name, email, role, scopes, key_id, used = row
+    user_id, name, email, role, scopes, key_id, used = tuple(row)
     if used is None or at - used > _USE_NOTED_EVERY:
         noted = update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at)
         db.read(lambda session: session.execute(noted))

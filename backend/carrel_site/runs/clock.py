@@ -41,7 +41,7 @@ def progress(run: Run, at: datetime) -> float:
 
 def next_change(run: Run, at: datetime) -> datetime | None:
     """When the public view can next change by the clock alone: the next rung."""
-    if run.claimed_at is None or is_public(run, at):
+    if run.claimed_at is None or run.deadline_ms <= 0 or is_public(run, at):
         return None
     rung = timedelta(milliseconds=run.deadline_ms)
     while run.claimed_at + rung <= at:

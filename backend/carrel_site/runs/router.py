@@ -34,20 +34,23 @@ async def get_run(
     """A run. With `wait`, answers once it has publicly ended or after so many seconds."""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + wait
-    with site.wakeups.subscribe(run_id) as changed:
+    with site.wakeups.subscribe(run_id) as waiter:
         while True:
-            changed.clear()
-            run, wake_at = await run_in_threadpool(_look, site, caller, run_id)
-            left = give_up - loop.time()
-            if run.finished_at is not None or left <= 0:
+            run, next_change = await run_in_threadpool(_look, site, caller, run_id)
+            if run.finished_at is not None or loop.time() >= give_up:
                 return run
-            pause = min(left, _LOOK_AGAIN_SECONDS)
-            if wake_at is not None:
-                pause = min(pause, max((wake_at - now()).total_seconds(), 0.0) + 0.0005)
-            try:
-                await asyncio.wait_for(changed.wait(), pause)
-            except TimeoutError:
-                continue
+            told = await waiter.wait(_pause(next_change, give_up - loop.time()))
+            while told is not None and loop.time() < give_up:
+                # A worker took it: there is nothing to read before its public deadline.
+                told = await waiter.wait(_pause(told, give_up - loop.time()))
+
+
+def _pause(next_change: datetime | None, left: float) -> float:
+    """Seconds until something can have changed, at most `left` and at most a few."""
+    if next_change is None:
+        return min(left, _LOOK_AGAIN_SECONDS)
+    until = (next_change - now()).total_seconds() + 0.0005
+    return min(left, _LOOK_AGAIN_SECONDS, max(until, 0.0))
 
 
 @router.post("/{run_id}/cancel", operation_id="cancel_run")

@@ -117,7 +117,7 @@ def claim(
         return None
     finally:
         if run.epoch == 1:
-            announce(session, run.id)
+            announce(session, run.id, clock.next_change(run, at))
 
 
 def heartbeat(
