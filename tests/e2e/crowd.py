@@ -1,0 +1,92 @@
+"""Researchers who ask at once, and who ask again with the same key when the site breaks off."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+_RETRY_SECONDS = 0.25
+_FINAL_CONFLICTS = {"budget_exceeded", "kind_paused"}
+
+
+@dataclass
+class Asked:
+    """How one question ended, and when (monotonic seconds).
+
+    outcome: a run's final state, or the code that the question was refused with.
+    """
+
+    number: int
+    outcome: str
+    run_id: str | None
+    answer: dict[str, Any] | None
+    at: float
+
+
+@dataclass
+class Crowd:
+    """Questions of one researcher about one dataset. No two of them mean the same."""
+
+    url: str
+    dataset: str
+    secret: str
+    ended: list[Asked] = field(default_factory=list)
+    retried: int = 0
+
+    async def ask_all(self, questions: int) -> None:
+        """Ask them all at once; returns when every one of them has ended."""
+        async with self._client() as http:
+            await asyncio.gather(*(self._ask(http, number) for number in range(questions)))
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            base_url=f"{self.url}/api/v1",
+            headers={"Authorization": f"Bearer {self.secret}"},
+            timeout=httpx.Timeout(30.0, pool=None),
+            limits=httpx.Limits(max_connections=64),
+            trust_env=False,
+        )
+
+    async def _ask(self, http: httpx.AsyncClient, number: int) -> None:
+        age, spend = 1 + number // 5000, number % 5000
+        body = {
+            "dataset": self.dataset,
+            "sql": f"SELECT COUNT(*) AS n FROM tiny WHERE age < {age} AND spend <> {spend}",
+            "target": {"kind": "epsilon", "epsilon": 0.1},
+        }
+        key = secrets.token_hex(16)
+        created = await self._until_final(
+            lambda: http.post("/requests", json=body, headers={"Idempotency-Key": key})
+        )
+        reply = created.json()
+        if created.status_code == httpx.codes.CONFLICT and reply["code"] in _FINAL_CONFLICTS:
+            self.ended.append(Asked(number, reply["code"], None, None, time.monotonic()))
+            return
+        assert created.status_code == httpx.codes.CREATED, created.text
+        run = await self._ended(http, reply["run"])
+        self.ended.append(Asked(number, run["state"], run["id"], run["answer"], time.monotonic()))
+
+    async def _ended(self, http: httpx.AsyncClient, run: dict[str, Any]) -> dict[str, Any]:
+        """The run once it has ended, by long polls."""
+        path = f"/runs/{run['id']}"
+        while run["finished_at"] is None:
+            waited = await self._until_final(lambda: http.get(path, params={"wait": 20}))
+            assert waited.is_success, waited.text
+            run = waited.json()
+        return run
+
+    async def _until_final(self, send: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+        """Send until there is an answer of the site's own: nothing cut off, no 5xx, no 429."""
+        while True:
+            try:
+                reply = await send()
+                if reply.status_code < 500 and reply.status_code != 429:
+                    return reply
+            except httpx.TransportError:
+                pass
+            self.retried += 1
+            await asyncio.sleep(_RETRY_SECONDS)

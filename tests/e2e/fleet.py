@@ -1,0 +1,165 @@
+"""A whole site as separate processes that a test may kill: APIs, beat, workers.
+
+All are started, and started again when they end, from the thread that tests run in: the kernel
+ties a child's life to the thread that made it.
+"""
+
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from carrel_site.core.db import Database
+from carrel_site.core.security import new_secret
+from carrel_site.datasets.storage import Storage
+from carrel_site.embedded.process import Child, Program, clean_environment, spawn
+from carrel_site.embedded.programs import api_program, site_program, worker_program
+from carrel_site.embedded.valkey import Valkey
+from carrel_site.runs.workers import ensure_worker
+from carrel_site.settings import Settings
+from tests.embedded.procs import descendants, eventually
+
+_QUEUES = ("query", "ingest")
+
+
+@dataclass
+class Fleet:
+    """Processes of one site. APIs share one listening socket, so that losing one refuses none."""
+
+    settings: Settings
+    valkey: Valkey
+    logs: Path
+    apis: int = 2
+    workers: int = 2
+    concurrency: int = 2
+    _listener: socket.socket = field(default_factory=socket.socket)
+    _running: dict[str, Child] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def start(self) -> None:
+        """Start everything, and wait until the site answers and every worker's child is warm."""
+        self.logs.mkdir(exist_ok=True)
+        Storage(self.settings.storage_dir).prepare()
+        self._admit_workers()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(2048)
+        for program in self._programs():
+            self._running[program.name] = spawn(program)
+        assert eventually(self._answers, 60), self.tail()
+        ready = self.workers * self.concurrency
+        assert eventually(lambda: self._warm() >= ready, 60), self.tail()
+
+    def stop(self) -> None:
+        """Stop everything, workers first."""
+        for name in sorted(self._running, reverse=True):
+            self._running[name].stop()
+        self._listener.close()
+
+    def revive(self) -> None:
+        """Start again whatever has ended."""
+        for program in self._programs():
+            if self._running[program.name].exit_code() is not None:
+                self._running[program.name] = spawn(program)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL one process: an API, or a worker's main process, whose children then follow."""
+        child = self._running[name]
+        if child.exit_code() is None:
+            _kill(_first_below(child.pid) if name.startswith("worker") else child.pid)
+
+    def kill_worker_child(self, name: str) -> None:
+        """SIGKILL one of a worker's children, whatever it is doing."""
+        main = _first_below(self._running[name].pid)
+        _kill(max(descendants(main), default=None) if main else None)
+
+    def wipe_broker(self) -> None:
+        """FLUSHALL: every message is lost."""
+        self.valkey.flush()
+
+    def tail(self) -> str:
+        """The end of every log, for a failing test."""
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}"
+            for log in sorted(self.logs.glob("*.log"))
+        )
+
+    def _admit_workers(self) -> None:
+        """Give each worker a credential of its own."""
+        database = Database(self.settings.database_url)
+        for number in range(self.workers):
+            name, token = f"worker-{number}", new_secret("cw")
+            (self.settings.secrets_dir / name).write_text(token)
+            database.transact(partial(ensure_worker, name=name, token=token, queues=_QUEUES))
+        database.dispose()
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/api/v1/setup", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+    def _warm(self) -> int:
+        logs = self.logs.glob("worker*.log")
+        return sum(log.read_text(errors="replace").count("child ready") for log in logs)
+
+    def _programs(self) -> Iterable[Program]:
+        settings = self.settings
+        environment = clean_environment(
+            CARREL_DATA_DIR=str(settings.data_dir),
+            CARREL_DATABASE_URL=settings.database_url,
+            CARREL_BROKER_URL=settings.broker_url,
+            CARREL_SITE_URL=self.url,
+            CARREL_WORKER_LEASE_SECONDS=str(settings.worker_lease_seconds),
+        )
+        for number in range(self.apis):
+            api = api_program(settings.data_dir, self.logs, self._listener.fileno())
+            name = f"api-{number}"
+            yield replace(api, name=name, log=self.logs / f"{name}.log", environment=environment)
+        beat = site_program(
+            "beat", "carrel_site.cli", "beat", data_dir=settings.data_dir, logs=self.logs
+        )
+        yield replace(beat, environment=environment)
+        for number in range(self.workers):
+            yield worker_program(
+                f"worker-{number}",
+                ",".join(_QUEUES),
+                self.concurrency,
+                site_url=self.url,
+                token_file=settings.secrets_dir / f"worker-{number}",
+                broker_url=settings.broker_url,
+                storage=settings.storage_dir,
+                logs=self.logs,
+            )
+
+    def faults(self) -> dict[str, Callable[[], None]]:
+        """Every fault there is, by name."""
+        found: dict[str, Callable[[], None]] = {"broker wiped": self.wipe_broker}
+        for number in range(self.apis):
+            found[f"api-{number} killed"] = lambda name=f"api-{number}": self.kill(name)
+        for number in range(self.workers):
+            worker = f"worker-{number}"
+            found[f"{worker} killed"] = lambda name=worker: self.kill(name)
+            found[f"{worker}'s child killed"] = lambda name=worker: self.kill_worker_child(name)
+        return found
+
+
+def _first_below(guard: int) -> int | None:
+    """The pid of the program that a guard runs: its oldest direct child."""
+    below = descendants(guard)
+    direct = below - {lower for pid in below for lower in descendants(pid)}
+    return min(direct, default=None)
+
+
+def _kill(pid: int | None) -> None:
+    if pid is not None:
+        with suppress(ProcessLookupError):  # it ended by itself just now
+            os.kill(pid, signal.SIGKILL)
