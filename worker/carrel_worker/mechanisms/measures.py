@@ -28,18 +28,15 @@ def measure_values(
     confidence: float,
 ) -> MeasureValues:
     """One measure over all keys, with an interval of `confidence` around each value."""
-    exact_sums = noisy[measure.primitive]
+    released = noisy[measure.primitive]
     if measure.denominator is None:
         width = half_width(noise[measure.primitive], confidence)
-        values, low, high = (
-            tuple(_scaled(value + shift, measure) for value in exact_sums)
-            for shift in (0, -width, width)
-        )
+        values, low, high = (_scaled(released, shift, measure) for shift in (0, -width, width))
     else:
         values, low, high = _average(
             measure,
             lowered.primitives[measure.primitive],
-            (exact_sums, noisy[measure.denominator]),
+            (released, noisy[measure.denominator]),
             (noise[measure.primitive], noise[measure.denominator]),
             confidence,
         )
@@ -48,12 +45,14 @@ def measure_values(
     )
 
 
-def _scaled(count: int, measure: Measure) -> float | int:
-    """`count` stored units as a number: an integer where it is one that JSON carries exactly."""
-    value = count * measure.unit
-    if measure.unit == 1 and abs(count) <= _LARGEST_EXACT:
-        return count
-    return float(value)
+def _scaled(counts: list[int], shift: int, measure: Measure) -> Values:
+    """`counts` + `shift` stored units as numbers: integers where JSON carries them exactly."""
+    numerator, denominator = measure.unit.as_integer_ratio()
+    if denominator != 1:
+        # Python's division of integers is correctly rounded.
+        return tuple((count + shift) * numerator / denominator for count in counts)
+    values = ((count + shift) * numerator for count in counts)
+    return tuple(v if abs(v) <= _LARGEST_EXACT else float(v) for v in values)
 
 
 def _average(
@@ -92,8 +91,8 @@ def _average(
 
 @lru_cache(maxsize=8)
 def _lattice(missed: float) -> tuple[int, np.ndarray[tuple[int], np.dtype[np.intp]]]:
-    """Points of a Fibonacci lattice with at least 20 in either tail, and the second axis' order."""
-    before, count = 610, 987
-    while count * missed < 40:
+    """Points of a Fibonacci lattice with at least 15 in either tail, and the second axis' order."""
+    before, count = 377, 610
+    while count * missed < 30:
         before, count = count, before + count
     return count, np.arange(count) * before % count
