@@ -15,7 +15,7 @@ _FINAL_CONFLICTS = {"budget_exceeded", "kind_paused"}
 
 @dataclass
 class Asked:
-    """How one question ended, and when (monotonic seconds).
+    """How one question ended, when (monotonic seconds), and after how many seconds.
 
     outcome: a run's final state, or the code that the question was refused with.
     """
@@ -25,6 +25,7 @@ class Asked:
     run_id: str | None
     answer: dict[str, Any] | None
     at: float
+    took: float
 
 
 @dataclass
@@ -37,10 +38,16 @@ class Crowd:
     ended: list[Asked] = field(default_factory=list)
     retried: int = 0
 
-    async def ask_all(self, questions: int) -> None:
-        """Ask them all at once; returns when every one of them has ended."""
+    async def ask_all(self, questions: int, at_once: int) -> None:
+        """Ask so many, `at_once` of them side by side; returns when every one has ended."""
+        turns = asyncio.Semaphore(at_once)
+
+        async def one(number: int) -> None:
+            async with turns:
+                await self._ask(http, number)
+
         async with self._client() as http:
-            await asyncio.gather(*(self._ask(http, number) for number in range(questions)))
+            await asyncio.gather(*(one(number) for number in range(questions)))
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
@@ -58,17 +65,28 @@ class Crowd:
             "sql": f"SELECT COUNT(*) AS n FROM tiny WHERE age < {age} AND spend <> {spend}",
             "target": {"kind": "epsilon", "epsilon": 0.1},
         }
-        key = secrets.token_hex(16)
+        key, began = secrets.token_hex(16), time.monotonic()
         created = await self._until_final(
             lambda: http.post("/requests", json=body, headers={"Idempotency-Key": key})
         )
         reply = created.json()
         if created.status_code == httpx.codes.CONFLICT and reply["code"] in _FINAL_CONFLICTS:
-            self.ended.append(Asked(number, reply["code"], None, None, time.monotonic()))
+            self._note(began, number, reply["code"])
             return
         assert created.status_code == httpx.codes.CREATED, created.text
         run = await self._ended(http, reply["run"])
-        self.ended.append(Asked(number, run["state"], run["id"], run["answer"], time.monotonic()))
+        self._note(began, number, run["state"], run["id"], run["answer"])
+
+    def _note(
+        self,
+        began: float,
+        number: int,
+        outcome: str,
+        run_id: str | None = None,
+        answer: dict[str, Any] | None = None,
+    ) -> None:
+        now = time.monotonic()
+        self.ended.append(Asked(number, outcome, run_id, answer, now, now - began))
 
     async def _ended(self, http: httpx.AsyncClient, run: dict[str, Any]) -> dict[str, Any]:
         """The run once it has ended, by long polls."""

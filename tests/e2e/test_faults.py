@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
+import httpx
 import pytest
 
 from carrel_site.audit.anchors import read_anchors
@@ -22,6 +23,7 @@ from tests.factories import Member
 from tests.fixtures.services import DatabaseUrls
 
 AT_ONCE = 500
+WAVE_PAUSE_SECONDS = 10.0
 _SETTLE_SECONDS = 120.0
 """A bound on waiting for the last question after the last fault, not a measurement."""
 
@@ -63,7 +65,7 @@ def _check_whole_ledger(world: World, urls: DatabaseUrls, ran: int) -> None:
 def test_an_account_pays_for_exactly_what_it_can(world: World, database_urls: DatabaseUrls) -> None:
     asker = world.researcher()
     crowd = Crowd(world.fleet.url, "tiny", asker.secret)
-    asyncio.run(crowd.ask_all(AT_ONCE))
+    asyncio.run(crowd.ask_all(AT_ONCE, AT_ONCE))
     outcomes = Counter(asked.outcome for asked in crowd.ended)
     assert outcomes == {"succeeded": PAYS_FOR, "budget_exceeded": AT_ONCE - PAYS_FOR}
     account = books.account(database_urls.superuser_dsn, world.population, asker.id)
@@ -95,7 +97,7 @@ class Chaos:
                 name = self.random.choice(sorted(faults))
                 faults[name]()
                 self.struck.append((name, time.monotonic()))
-                due = time.monotonic() + self.random.uniform(0.3, 4.0)
+                due = time.monotonic() + self.random.uniform(0.5, 6.0)
             time.sleep(0.2)
             fleet.revive()
 
@@ -119,58 +121,95 @@ def _recovery(struck: list[tuple[str, float]], ended: list[Asked]) -> dict[str, 
     return found
 
 
-def _survive(world: World, urls: DatabaseUrls, seconds: float) -> None:
-    """Waves of 500 questions of people who can pay for 37, beside askers who never stop."""
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"\nfaults of seed {seed}")
-    chaos = Chaos(world, seconds, random.Random(seed))
-    crowds: list[tuple[Member, Crowd]] = []
-    over, errors = threading.Event(), []
+@dataclass
+class Askers:
+    """In a thread of their own: waves of 500 questions of somebody who can pay for 37, and beside
+    them people who ask the 37 they can pay for a few at a time."""
 
-    async def ask_for_ever() -> None:
-        while not over.is_set():
-            asker = world.researcher()
-            crowd = Crowd(world.fleet.url, "tiny", asker.secret)
-            crowds.append((asker, crowd))
-            await crowd.ask_all(AT_ONCE)
+    world: World
+    crowds: list[tuple[Member, Crowd, int]] = field(default_factory=list)
+    errors: list[BaseException] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
 
-    def run() -> None:
+    def start(self) -> threading.Thread:
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        return thread
+
+    @property
+    def ended(self) -> list[Asked]:
+        return [asked for _, crowd, _ in self.crowds for asked in crowd.ended]
+
+    def _run(self) -> None:
         try:
-            asyncio.run(ask_for_ever())
+            asyncio.run(self._ask())
         except BaseException as error:
-            errors.append(error)
+            self.errors.append(error)
             raise
 
-    asking = threading.Thread(target=run)
-    asking.start()
+    async def _ask(self) -> None:
+        await asyncio.gather(
+            self._again_and_again(AT_ONCE, at_once=AT_ONCE, pause=WAVE_PAUSE_SECONDS),
+            self._again_and_again(PAYS_FOR, at_once=4, pause=0),
+        )
+
+    async def _again_and_again(self, questions: int, *, at_once: int, pause: float) -> None:
+        while not self.over.is_set():
+            asker = self.world.researcher()
+            crowd = Crowd(self.world.fleet.url, "tiny", asker.secret)
+            self.crowds.append((asker, crowd, questions))
+            await crowd.ask_all(questions, at_once)
+            await asyncio.to_thread(self.over.wait, pause)
+
+
+def _survive(world: World, urls: DatabaseUrls, seconds: float) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"\nfaults of seed {seed}")
+    chaos, askers = Chaos(world, seconds, random.Random(seed)), Askers(world)
+    asking = askers.start()
     chaos.rage()
-    over.set()
+    askers.over.set()
     calm_since = time.monotonic()
     chaos.calm(lambda: not asking.is_alive())
     settled = time.monotonic() - calm_since
     assert not asking.is_alive(), world.fleet.tail()
-    assert not errors, errors
-    ended = [asked for _, crowd in crowds for asked in crowd.ended]
-    _report(chaos, ended, sum(crowd.retried for _, crowd in crowds), settled)
-    for asker, crowd in crowds:
-        assert len(crowd.ended) == AT_ONCE
+    assert not askers.errors, askers.errors
+    _report(chaos, askers, settled)
+    for asker, crowd, questions in askers.crowds:
+        assert len(crowd.ended) == questions
         ran = [asked for asked in crowd.ended if asked.run_id is not None]
         assert {asked.outcome for asked in ran} <= {"succeeded", "failed"}
         if not any(asked.outcome == "kind_paused" for asked in crowd.ended):
             assert len(ran) == PAYS_FOR
         _check_books(world, urls, asker, crowd.ended)
-    _check_whole_ledger(world, urls, sum(asked.run_id is not None for asked in ended))
+    _check_answers(world, askers)
+    _check_whole_ledger(world, urls, sum(asked.run_id is not None for asked in askers.ended))
 
 
-def _report(chaos: Chaos, ended: list[Asked], retried: int, settled: float) -> None:
-    kinds = Counter(asked.outcome for asked in ended)
-    print(f"{len(chaos.struck)} faults, {len(ended)} questions ended: {dict(kinds)}")
-    print(f"{retried} requests sent again")
+def _check_answers(world: World, askers: Askers) -> None:
+    """An answer that was given once stays: it reads the same now as when it came."""
+    for asker, crowd, _ in askers.crowds:
+        with httpx.Client(
+            base_url=f"{world.fleet.url}/api/v1", headers=asker.headers, timeout=30, trust_env=False
+        ) as http:
+            for asked in crowd.ended:
+                if asked.run_id is not None:
+                    run = http.get(f"/runs/{asked.run_id}").raise_for_status().json()
+                    assert (run["state"], run["answer"]) == (asked.outcome, asked.answer)
+
+
+def _report(chaos: Chaos, askers: Askers, settled: float) -> None:
+    ended = askers.ended
+    retried = sum(crowd.retried for _, crowd, _ in askers.crowds)
+    print(f"{len(chaos.struck)} faults, {len(askers.crowds)} askers, {retried} requests sent again")
+    print(f"{len(ended)} questions ended: {dict(Counter(asked.outcome for asked in ended))}")
     for kind, times in sorted(_recovery(chaos.struck, ended).items()):
         print(
             f"next answer after {kind}: median {median(times):.2f} s, longest {max(times):.2f} s "
             f"({len(times)})"
         )
+    answered = [asked.took for asked in ended if asked.outcome == "succeeded"]
+    print(f"an answer took {median(answered):.2f} s (median), at most {max(answered):.2f} s")
     print(f"every question final {settled:.1f} s after the last fault")
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from carrel_site.embedded.process import clean_environment
+from carrel_site.embedded.process import clean_environment, spawn
 from carrel_site.embedded.programs import worker_arguments
 from carrel_site.embedded.valkey import Valkey
 from tests.embedded.procs import alive, eventually
-from tests.worker.runtime.conftest import RunningWorker
+from tests.fixtures.services import await_ready
+from tests.worker.runtime.conftest import RunningWorker, start_worker
 from tests.worker.runtime.jobs import query_job
+from tests.worker.runtime.scripted_site import ScriptedSite
 
 Start = Callable[..., RunningWorker]
 
@@ -60,6 +62,29 @@ def test_a_wiped_broker_is_nothing_to_a_worker(
         valkey.flush()
         run = worker.send(worker.site.add(query_job(worker.storage)))
         worker.site.wait_for(run, "succeeded", 204)
+
+
+def test_a_broker_that_was_killed_is_found_again(
+    site: ScriptedSite, services_dir: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "valkey"
+    data.mkdir()
+    valkey = Valkey(data, services_dir / "own.sock", tmp_path / "valkey.log", durable=False)
+    broker = spawn(valkey.program())
+    worker = None
+    try:
+        await_ready(broker, valkey.ready)
+        worker = start_worker(site, valkey.url(), tmp_path)
+        broker.kill()
+        broker.wait(10)
+        broker = spawn(valkey.program())
+        await_ready(broker, valkey.ready)
+        run = worker.send(site.add(query_job(worker.storage)))
+        site.wait_for(run, "succeeded", 204)
+    finally:
+        if worker is not None:
+            worker.stop()
+        broker.stop()
 
 
 def test_nothing_can_be_told_to_a_worker_but_run_ids(worker: RunningWorker, valkey: Valkey) -> None:
