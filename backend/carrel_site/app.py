@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from threading import BoundedSemaphore
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from carrel_site.accounts.router import router as accounts
@@ -36,6 +37,7 @@ def create_app(site: Site | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         served.storage.prepare()
+        current_default_thread_limiter().total_tokens = served.settings.api_threads
         await served.wakeups.start()
         try:
             yield

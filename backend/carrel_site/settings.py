@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     upload_max_concurrent: int = Field(default=2, gt=0)
     request_max_bytes: int = Field(default=2**20, gt=0)
     """Of a JSON body; uploads have their own cap."""
+    api_threads: int = Field(default=6, gt=0)
+    """Requests that one API process works on at once; the others wait their turn, which is quicker
+    for all than many threads that hold row locks while they wait for the interpreter."""
     database_pool_size: int = Field(default=10, gt=0)
     log_level: str = "INFO"
 
