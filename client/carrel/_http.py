@@ -224,7 +224,7 @@ class Http:
             ):
                 pause = self._retry.pause(failures)
                 self._retry.sleep(pause if asked is None else asked + pause / 10)
-                unsure = unsure or response.status_code in (502, 504)
+                unsure = unsure or response.status_code != 429
                 continue
             refusal = problem(response, asked)
             refusal.unsure = unsure

@@ -154,6 +154,8 @@ class Request:
         pause = _FIRST_LOOK
         with ProgressLine(progress) as line:
             while True:
+                if self.run is None:
+                    self.refresh()
                 run = self.run
                 if run is not None:
                     return run._wait(until, line)
@@ -169,7 +171,6 @@ class Request:
                 line.show("waiting for approval")
                 time.sleep(min(pause, left))
                 pause = min(_LAST_LOOK, pause * 1.5)
-                self.refresh()
 
     def withdraw(self) -> Request:
         """Take it back. What was approved and paid can only be cancelled."""

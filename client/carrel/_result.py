@@ -32,12 +32,15 @@ _SHOWN_ROWS = 20
 
 @dataclass(frozen=True)
 class Cost:
-    """What an answer cost. Asking the same again costs nothing more."""
+    """What an answer cost. Asking the same again costs nothing more.
+
+    `epsilon` or `rho` is the privacy of the answer, also when it was asked before.
+    """
 
     epsilon: float | None
     rho: float | None
     share: float
-    """Of your account's limit."""
+    """Of your account's limit; 0 for an answer that was there already."""
     reused: bool
     """True when it was asked before: the stored answer, at no further cost."""
 
@@ -113,7 +116,8 @@ class Result:
     @property
     def cost(self) -> Cost:
         price = self.request.price
-        return Cost(price.epsilon, price.rho, price.share, self.request.reused)
+        reused = self.request.reused
+        return Cost(price.epsilon, price.rho, 0.0 if reused else price.share, reused)
 
     def at(self, **keys: object) -> dict[str, Any]:
         """The one row with these keys: `result.at(female=1)`. Raises `KeyError` if there is none,

@@ -115,25 +115,28 @@ class Run:
 
     def _wait(self, until: float | None, line: ProgressLine) -> Result:
         quick = 0
+        longest = _DRAWN_POLL if line.enabled else LONGEST_POLL
         while not self.done:
-            left = math.inf if until is None else until - time.monotonic()
-            if left <= 0:
+            line.show(self.state, self.progress)
+            left = math.inf if until is None else max(0.0, until - time.monotonic())
+            seconds = round(min(longest, left), 3)
+            asked = time.monotonic()
+            self._data = self._site._http.get(
+                f"runs/{self.id}", RunData, params={"wait": seconds}, patience=seconds
+            )
+            if self.done:
+                break
+            if left <= seconds:
                 raise self._about(
                     WaitTimeout(
                         f"Run {self.id} is still {self.state}.",
                         advice="It goes on; wait again, or cancel() it.",
                     )
                 )
-            line.show(self.state, self.progress)
-            seconds = math.ceil(min(_DRAWN_POLL if line.enabled else LONGEST_POLL, left))
-            asked = time.monotonic()
-            self._data = self._site._http.get(
-                f"runs/{self.id}", RunData, params={"wait": seconds}, patience=seconds
-            )
             # A site that does not hold the call must not be asked in a tight loop.
             quick = quick + 1 if time.monotonic() - asked < 0.2 else 0
-            if quick > 3 and not self.done:
-                time.sleep(min(2.0, 0.05 * 2.0 ** min(quick - 3, 6), max(left, 0.0)))
+            if quick > 3:
+                time.sleep(min(2.0, 0.05 * 2.0 ** min(quick - 3, 6), left))
         return self.result()
 
     def _ended_without_answer(self) -> CarrelError:
