@@ -7,11 +7,13 @@ hold, so a condition and its normal form are true, false and null for the same r
   comparison is the opposite comparison (both are null when a side is null).
 - AND and OR are flattened, sorted and rid of duplicates, TRUE and FALSE.
 - BETWEEN is two comparisons. Equalities on one column under OR are one IN, inequalities on one
-  column under AND one NOT IN, with their values sorted.
+  column under AND one NOT IN, with their values sorted. Of several lower (upper) limits on one
+  column the tighter stays under AND, the looser under OR: all are null for the same rows.
 - Constants are worked out. A comparison with a constant has the constant on its right.
 - Stored numbers are whole multiples of the column's resolution inside its public domain, so
   `x > 70.5` on an integer column is `x >= 71`. A comparison that no value of the domain can
-  change is TRUE or FALSE, and null where the column is null.
+  change is TRUE or FALSE, or, on a column with nulls, `x = x` or `x <> x`; these give way to (or
+  swallow) other conditions on x, which are null for the same rows.
 """
 
 import math
@@ -19,6 +21,18 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Literal
 
+from carrel_protocol.comparisons import (
+    MIRRORED,
+    Op,
+    listed,
+    mismatch,
+    number,
+    ordered,
+    rank,
+    settled,
+    stepped,
+    tightened,
+)
 from carrel_protocol.operands import (
     Constant,
     Operand,
@@ -40,10 +54,8 @@ from carrel_protocol.plan import (
     BooleanLiteral,
     ColumnRef,
     Comparison,
-    DecimalLiteral,
     Expression,
     In,
-    IntegerLiteral,
     IsNull,
     Logical,
     Not,
@@ -51,12 +63,8 @@ from carrel_protocol.plan import (
 )
 from carrel_protocol.schema import MAX_ABS_STORED, CategoryColumn, TableSchema
 
-Op = Literal["eq", "ne", "lt", "le", "gt", "ge"]
 _OPPOSITE: dict[Op, Op] = {
     "eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt",
-}  # fmt: skip
-_MIRRORED: dict[Op, Op] = {
-    "eq": "eq", "ne": "ne", "lt": "gt", "gt": "lt", "le": "ge", "ge": "le",
 }  # fmt: skip
 _HOLDS: dict[Op, Callable[[Fraction, Fraction], bool]] = {
     "eq": lambda a, b: a == b,
@@ -171,7 +179,7 @@ class _Normaliser:
                     return absorbing
                 if part != neutral:
                     flat[written(part)] = part
-        parts = self.gathered(op, list(flat.values()), path)
+        parts = tightened(op, self.gathered(op, list(flat.values()), path))
         if not parts:
             return neutral
         if len(parts) == 1:
@@ -190,19 +198,19 @@ class _Normaliser:
         """Equalities under OR as IN; inequalities under AND as NOT IN."""
         lists: dict[str, list[tuple[Expression, tuple[Expression, ...]]]] = {}
         for part in parts:
-            listed = _listed(part, negated=op == "and")
-            if listed is not None:
-                lists.setdefault(written(listed[0]), []).append(listed)
+            found = listed(part, negated=op == "and")
+            if found is not None:
+                lists.setdefault(written(found[0]), []).append(found)
         several = {key: group for key, group in lists.items() if len(group) > 1}
         if not several:
             return parts
         rest = []
         for part in parts:
-            listed = _listed(part, negated=op == "and")
-            if listed is None or written(listed[0]) not in several:
+            found = listed(part, negated=op == "and")
+            if found is None or written(found[0]) not in several:
                 rest.append(part)
         for group in several.values():
-            values = {written(value): value for _, listed in group for value in listed}
+            values = {written(value): value for _, listing in group for value in listing}
             rest.append(self.listing(group[0][0], list(values.values()), path, negated=op == "and"))
         return rest
 
@@ -213,8 +221,8 @@ class _Normaliser:
             return Comparison(op="ne" if negated else "eq", left=arg, right=values[0])
         if len(values) > MAX_LISTED:
             raise self.refuse(path, f"more than {MAX_LISTED} values are listed; use a range")
-        ordered = In(arg=arg, values=tuple(sorted(values, key=_rank)))
-        return _not(ordered, negated=negated)
+        listing = In(arg=arg, values=tuple(sorted(values, key=rank)))
+        return _not(listing, negated=negated)
 
     def comparison(  # noqa: PLR0911 (one return a pair of types)
         self, op: Op, left: Operand, right: Operand, left_path: str, right_path: str
@@ -226,12 +234,14 @@ class _Normaliser:
             case (Whole() | Real(), Constant()):
                 return self.against(op, left, right.value, right_path)
             case (Constant(), Whole() | Real()):
-                return self.against(_MIRRORED[op], right, left.value, left_path)
+                return self.against(MIRRORED[op], right, left.value, left_path)
+            case (Whole() | Real(), Whole() | Real()) if left.expression == right.expression:
+                return settled(left, holds=op in ("eq", "le", "ge"))
             case (Whole(), Whole()):
-                return _ordered(op, left.expression, right.expression)
+                return ordered(op, left.expression, right.expression)
             case (Real(), Real()):
                 if left.step == right.step:
-                    return _ordered(op, left.expression, right.expression)
+                    return ordered(op, left.expression, right.expression)
                 raise self.refuse(
                     right_path,
                     f"{left.expression.name!r} and {right.expression.name!r} are kept at "
@@ -242,7 +252,7 @@ class _Normaliser:
             case (Truth(), Truth()):
                 return self.truths(op, left, right, left_path, right_path)
             case _:
-                raise self.refuse(right_path, _mismatch(left, right))
+                raise self.refuse(right_path, mismatch(left, right))
 
     def against(self, op: Op, side: Whole | Real, value: Fraction, path: str) -> Expression:
         """`side op value` with a value that the side can take, on its grid."""
@@ -254,11 +264,11 @@ class _Normaliser:
         floor, ceil = math.floor(steps), math.ceil(steps)
         if op in ("eq", "ne"):
             if floor != ceil or not side.low <= floor <= side.high:
-                return _settled(side, holds=op == "ne")
-            return _stepped(op, side, floor)
+                return settled(side, holds=op == "ne")
+            return stepped(op, side, floor)
         if op in ("le", "lt"):
-            return _stepped("le", side, floor if op == "le" else ceil - 1)
-        return _stepped("ge", side, ceil if op == "ge" else floor + 1)
+            return stepped("le", side, floor if op == "le" else ceil - 1)
+        return stepped("ge", side, ceil if op == "ge" else floor + 1)
 
     def texts(
         self, op: Op, left: Words, right: Words, left_path: str, right_path: str
@@ -280,7 +290,9 @@ class _Normaliser:
                 f"{left.column.name!r} and {right.column.name!r} have different lists of values; "
                 "compare each with a text",
             )
-        return _ordered(op, reference, ColumnRef(name=right.column.name))
+        if left.column.name == right.column.name and not left.column.nullable:
+            return BooleanLiteral(value=op == "eq")
+        return ordered(op, reference, ColumnRef(name=right.column.name))
 
     def known_category(self, column: CategoryColumn, text: str, path: str) -> None:
         if text in column.categories:
@@ -305,7 +317,9 @@ class _Normaliser:
                 right_path,
                 "conditions cannot be compared with each other; join them by AND, OR, NOT",
             )
-        return _ordered(op, left.expression, right.expression)
+        if left.column.name == right.column.name and not left.column.nullable:
+            return BooleanLiteral(value=op == "eq")
+        return ordered(op, left.expression, right.expression)
 
     def membership(self, node: In, path: str, *, negated: bool) -> Expression:
         arg = self.operand(node.arg, f"{path}.arg")
@@ -334,10 +348,10 @@ class _Normaliser:
             case Words(column=CategoryColumn() as column):
                 return self.listing(ColumnRef(name=column.name), values, path, negated=negated)
             case Whole() | Real() if not values:
-                return _settled(arg, holds=negated)
+                return settled(arg, holds=negated)
             case Whole() | Real() if len(values) == 1:
-                steps = int(_value(values[0]) / arg.step)
-                return _stepped("ne" if negated else "eq", arg, steps)
+                steps = int(number(values[0]) / arg.step)
+                return stepped("ne" if negated else "eq", arg, steps)
             case Whole() | Real():
                 return self.listing(arg.expression, values, path, negated=negated)
             case _:
@@ -358,94 +372,7 @@ class _Normaliser:
                 possible = steps.denominator == 1 and arg.low <= steps <= arg.high
                 return literal(side.value) if possible else None
             case _:
-                raise self.refuse(path, _mismatch(arg, side))
-
-
-def _mismatch(left: Operand, right: Operand) -> str:
-    for one, other in ((left, right), (right, left)):
-        if isinstance(one, Truth) and one.column and isinstance(other, Constant):
-            name = one.column.name
-            return f"{describe(one)} is not a number; write {name} or NOT {name}"
-        if isinstance(one, Real) and isinstance(other, Whole):
-            return (
-                f"{describe(one)} and {describe(other)} are kept at different resolutions; "
-                "compare each with a number"
-            )
-        if isinstance(one, Words) and not isinstance(other, Words):
-            return (
-                f"{describe(one)} cannot be compared with {describe(other)}; "
-                "text compares with text, and a number is written without quotes"
-            )
-    return f"{describe(left)} cannot be compared with {describe(right)}"
-
-
-def _stepped(op: Op, side: Whole | Real, steps: int) -> Expression:
-    """`side op steps` for eq, ne, le and ge: the one spelling among those that mean the same."""
-    low, high = side.low, side.high
-    always = {"le": steps >= high, "ge": steps <= low, "eq": low == high, "ne": False}[op]
-    never = {"le": steps < low, "ge": steps > high, "eq": False, "ne": low == high}[op]
-    if always or never:
-        return _settled(side, holds=always)
-    if op == "ne" and steps in (low, high):
-        return _stepped("ge", side, low + 1) if steps == low else _stepped("le", side, high - 1)
-    if (op == "le" and steps == low) or (op == "ge" and steps == high):
-        op = "eq"
-    return _plain(op, side, steps)
-
-
-def _plain(op: Op, side: Whole | Real, steps: int) -> Expression:
-    if isinstance(side, Whole) and abs(steps) > MAX_ABS_STORED:
-        # One step beyond what a literal can name: only ever `< -MAX` or `> MAX`.
-        op, steps = ("lt", steps + 1) if steps < 0 else ("gt", steps - 1)
-    return Comparison(op=op, left=side.expression, right=literal(steps * side.step))
-
-
-def _settled(side: Whole | Real, *, holds: bool) -> Expression:
-    """Always (never) true for a value of `side`'s public range, and null where it is null."""
-    if not side.nullable:
-        return BooleanLiteral(value=holds)
-    if isinstance(side, Whole) and max(abs(side.low), abs(side.high)) > MAX_ABS_STORED:
-        # A range that no literal can name: compare the expression with itself.
-        op: Op = "eq" if holds else "ne"
-        return Comparison(op=op, left=side.expression, right=side.expression)
-    if holds:
-        return _plain("le", side, side.high)
-    if side.low == side.high:
-        return _plain("ne", side, side.low)
-    ends = (_plain("eq", side, side.low), _plain("eq", side, side.high))
-    return Logical(op="and", args=tuple(sorted(ends, key=written)))
-
-
-def _ordered(op: Op, left: Expression, right: Expression) -> Expression:
-    """A comparison of two columns or expressions, the same whichever was written first."""
-    if written(left) > written(right):
-        op, left, right = _MIRRORED[op], right, left
-    return Comparison(op=op, left=left, right=right)
-
-
-def _listed(part: Expression, *, negated: bool) -> tuple[Expression, tuple[Expression, ...]] | None:
-    """(arg, values) of an equality or IN (of an inequality or NOT IN), or None."""
-    match part:
-        case Comparison(op=op, left=left, right=right) if op == ("ne" if negated else "eq"):
-            return (left, (right,)) if isinstance(right, _LITERALS) else None
-        case Not(arg=In() as inner) if negated:
-            return inner.arg, inner.values
-        case In() if not negated:
-            return part.arg, part.values
-        case _:
-            return None
-
-
-_LITERALS = (IntegerLiteral, DecimalLiteral, TextLiteral)
-
-
-def _rank(value: Expression) -> tuple[Fraction, str]:
-    return (Fraction(0), value.value) if isinstance(value, TextLiteral) else (_value(value), "")
-
-
-def _value(node: Expression) -> Fraction:
-    assert isinstance(node, IntegerLiteral | DecimalLiteral)
-    return Fraction(node.value)
+                raise self.refuse(path, mismatch(arg, side))
 
 
 def _dual(op: Literal["and", "or"]) -> Literal["and", "or"]:
