@@ -11,7 +11,8 @@ TORCH_INDEX ?=
 VENV := .venv
 RUN := $(VENV)/bin/python -P -m
 PIP := PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/bin/python -m pip
-INSTALL := $(PIP) install --quiet --no-input -c constraints.txt \
+# --no-compile: Python compiles the modules that are used when they are; all take half a minute.
+INSTALL := $(PIP) install --quiet --no-input --no-compile -c constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 INPUTS := pyproject.toml constraints.txt
 
