@@ -1,4 +1,4 @@
-"""A factory for each thing a test may need in a database. Each takes a session and commits nothing."""
+"""A factory for each thing a test may need in a database; none commits."""
 
 import itertools
 from dataclasses import dataclass
