@@ -37,6 +37,8 @@ class Crowd:
     secret: str
     ended: list[Asked] = field(default_factory=list)
     retried: int = 0
+    server_errors: list[str] = field(default_factory=list)
+    """Every 5xx answer; being killed is no reason for one."""
 
     async def ask_all(self, questions: int, at_once: int) -> None:
         """Ask so many, `at_once` of them side by side; returns when every one has ended."""
@@ -102,7 +104,9 @@ class Crowd:
         while True:
             try:
                 reply = await send()
-                if reply.status_code < 500 and reply.status_code != 429:
+                if reply.is_server_error:
+                    self.server_errors.append(f"{reply.status_code} {reply.text[:500]}")
+                elif reply.status_code != httpx.codes.TOO_MANY_REQUESTS:
                     return reply
             except httpx.TransportError:
                 pass

@@ -68,6 +68,7 @@ def test_an_account_pays_for_exactly_what_it_can(world: World, database_urls: Da
     asyncio.run(crowd.ask_all(AT_ONCE, AT_ONCE))
     outcomes = Counter(asked.outcome for asked in crowd.ended)
     assert outcomes == {"succeeded": PAYS_FOR, "budget_exceeded": AT_ONCE - PAYS_FOR}
+    assert crowd.server_errors == []
     account = books.account(database_urls.superuser_dsn, world.population, asker.id)
     cost = account.entries["reserve"].costs
     assert any(
@@ -177,6 +178,7 @@ def _survive(world: World, urls: DatabaseUrls, seconds: float) -> None:
     _report(chaos, askers, settled)
     for asker, crowd, questions in askers.crowds:
         assert len(crowd.ended) == questions
+        assert crowd.server_errors == []
         ran = [asked for asked in crowd.ended if asked.run_id is not None]
         assert {asked.outcome for asked in ran} <= {"succeeded", "failed"}
         if not any(asked.outcome == "kind_paused" for asked in crowd.ended):
