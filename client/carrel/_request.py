@@ -60,6 +60,7 @@ class Request:
         self._site = site
         self._data = data
         self._summary = summary
+        self._run: Run | None = None
 
     @property
     def data(self) -> RequestData:
@@ -130,8 +131,10 @@ class Request:
     @property
     def run(self) -> Run | None:
         """Its run; None until it is approved and paid."""
-        run = self.data.run
-        return None if run is None else Run(self._site, run, self)
+        latest = self.data.run
+        if latest is not None and self._run is None:
+            self._run = Run(self._site, latest, self)
+        return self._run
 
     @property
     def comments(self) -> list[wire.Comment]:
@@ -139,8 +142,7 @@ class Request:
         return fetch_all(self._site._http, f"{self._path}/comments", wire.Comment)
 
     def refresh(self) -> Request:
-        self._data = self._site._http.get(self._path, RequestData)
-        return self
+        return self._take(self._site._http.get(self._path, RequestData))
 
     def wait(self, timeout: float | None = None, *, progress: bool | None = None) -> Result:
         """The answer, waiting at most `timeout` seconds (None: as long as it takes, which is as
@@ -226,13 +228,11 @@ class Request:
             purpose=purpose,
         )
         try:
-            self._data = self._site._http.write(
-                "PUT", self._path, body, RequestData, etag=self.data.etag
-            )
+            data = self._site._http.write("PUT", self._path, body, RequestData, etag=self.data.etag)
         except QueryNotAllowed as error:
             explain(error, sql=written, asked=body.plan)
             raise
-        return self
+        return self._take(data)
 
     def approve(self, reason: str = "") -> Request:
         """Vote for it, as a reviewer: for exactly the content that you were shown."""
@@ -253,6 +253,13 @@ class Request:
         )
 
     request_changes = return_
+
+    def _take(self, data: RequestData) -> Request:
+        """Show `data` from now on, also through the run that was handed out."""
+        self._data = data
+        if self._run is not None and data.run is not None:
+            self._run._data = data.run
+        return self
 
     @property
     def _path(self) -> str:
@@ -288,7 +295,7 @@ class Request:
         self, action: str, body: BaseModel | None = None, *, done: Callable[[], bool]
     ) -> Request:
         try:
-            self._data = self._site._http.write("POST", f"{self._path}/{action}", body, RequestData)
+            self._take(self._site._http.write("POST", f"{self._path}/{action}", body, RequestData))
         except Conflict as error:
             # When the answer to a first try was lost, the second finds its work done already.
             if not error.unsure or not (self.refresh() and done()):
@@ -330,10 +337,11 @@ class Request:
 
     def __repr__(self) -> str:
         brief = self._brief
+        run: str | None
         if isinstance(brief, wire.RequestSummary):
             run = brief.run_state
         else:
-            run = None if brief.run is None else brief.run.state
+            run = None if self.run is None else self.run.state
         return f"Request({self.id}, {self.dataset!r}, {self.state}{f', run {run}' if run else ''})"
 
     def __str__(self) -> str:
@@ -345,7 +353,7 @@ class Request:
     def _rows(self) -> list[tuple[str, object]]:
         data = self.data
         rows: list[tuple[str, object]] = [
-            ("state", self.state if data.run is None else f"{self.state}, run {data.run.state}"),
+            ("state", self.state if self.run is None else f"{self.state}, run {self.run.state}"),
             ("dataset", data.dataset),
             ("asked by", f"{data.requester.name} <{data.requester.email}>"),
             ("asked on", moment(data.created_at)),
