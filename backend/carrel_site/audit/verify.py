@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
+from sqlalchemy import NullPool, create_engine, select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.answers import QueryAnswer
@@ -23,9 +23,11 @@ from carrel_site.audit.anchors import AnchorLine, is_signed_by
 from carrel_site.audit.log import event_hash, exact
 from carrel_site.audit.models import AuditEvent
 from carrel_site.audit.replay import Replay
+from carrel_site.core.security import Signer
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
 from carrel_site.outputs.models import Output
+from carrel_site.settings import Settings
 
 
 class Broken(Exception):
@@ -195,3 +197,12 @@ def _answers(session: Session, verified: Verified) -> None:
     if verified.named_answers:
         run_id, (sequence, _) = min(verified.named_answers.items(), key=lambda item: item[1])
         raise Broken(f"answer of run {run_id}: audit event {sequence} recorded it, and it is gone")
+
+
+def verify_site(settings: Settings, anchors: Iterable[AnchorLine]) -> Verified:
+    """Check the site of `settings`, in one snapshot that changes nothing; see `verify`."""
+    key = Signer.from_file(settings.audit_signing_key_file).public
+    engine = create_engine(settings.database_url, poolclass=NullPool)
+    snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with Session(snapshot) as session:
+        return verify(session, anchors, key)

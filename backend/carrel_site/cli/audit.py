@@ -1,0 +1,66 @@
+"""`carrel audit`: reading and checking the log."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from carrel_site.cli.rest import DataDirOption, connect
+
+app = typer.Typer(help="The audit log.", no_args_is_help=True)
+
+_HERE = Path("carrel-data")
+
+
+@app.command("verify")
+def verify_log(
+    data_dir: DataDirOption = _HERE,
+    anchors: Annotated[
+        Path | None, typer.Option(help="A copy of the anchors file kept elsewhere")
+    ] = None,
+) -> None:
+    """Check the log, the ledger and every answer against what was signed; 1 if anything differs.
+
+    Reads the database itself, with CARREL_DATABASE_URL or the settings of --data-dir.
+    """
+    from carrel_site.audit.anchors import read_anchors
+    from carrel_site.audit.verify import Broken, verify_site
+    from carrel_site.settings import Settings
+
+    settings = Settings(data_dir=data_dir)
+    try:
+        found = verify_site(settings, list(read_anchors(anchors or settings.anchors_file)))
+    except Broken as broken:
+        typer.echo(f"BROKEN: {broken}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(
+        f"Whole: {found.events} events, {found.entries} ledger entries of {found.accounts} "
+        f"accounts and {found.answers} answers, against {found.anchors} signed heads."
+    )
+    if found.anchors == 0:
+        typer.echo("No signed heads were found: a rewritten log could not be told.", err=True)
+
+
+@app.command("export")
+def export_log(
+    output: Annotated[Path | None, typer.Argument(help="A file; standard output if none")] = None,
+    data_dir: DataDirOption = _HERE,
+) -> None:
+    """The whole log as JSON lines; the last line is its end, signed."""
+    lines = connect(data_dir).lines("audit/events/export")
+    if output is None:
+        for line in lines:
+            sys.stdout.write(line + "\n")
+        return
+    with output.open("x") as file:
+        for line in lines:
+            file.write(line + "\n")
+
+
+@app.command("head")
+def show_head(data_dir: DataDirOption = _HERE) -> None:
+    """The log's end as it is now, signed: keep it elsewhere."""
+    import json
+
+    typer.echo(json.dumps(connect(data_dir).call("GET", "audit/head")))
