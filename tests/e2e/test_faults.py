@@ -110,18 +110,6 @@ class Chaos:
             time.sleep(0.1)
 
 
-def _recovery(struck: list[tuple[str, float]], ended: list[Asked]) -> dict[str, list[float]]:
-    """Seconds from each fault to the next answer, by kind of fault."""
-    answers = sorted(asked.at for asked in ended if asked.outcome == "succeeded")
-    found: dict[str, list[float]] = {}
-    for name, at in struck:
-        after = next((answer for answer in answers if answer >= at), None)
-        if after is not None:
-            kind = name.replace("-0", "").replace("-1", "")
-            found.setdefault(kind, []).append(after - at)
-    return found
-
-
 @dataclass
 class Askers:
     """In a thread of their own: waves of 500 questions of somebody who can pay for 37, and beside
@@ -131,6 +119,7 @@ class Askers:
     crowds: list[tuple[Member, Crowd, int]] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
+    waves: list[tuple[float, float]] = field(default_factory=list)
 
     def start(self) -> threading.Thread:
         thread = threading.Thread(target=self._run)
@@ -159,7 +148,10 @@ class Askers:
             asker = self.world.researcher()
             crowd = Crowd(self.world.fleet.url, "tiny", asker.secret)
             self.crowds.append((asker, crowd, questions))
+            began = time.monotonic()
             await crowd.ask_all(questions, at_once)
+            if at_once == AT_ONCE:
+                self.waves.append((began, time.monotonic()))
             await asyncio.to_thread(self.over.wait, pause)
 
 
@@ -200,12 +192,27 @@ def _check_answers(world: World, askers: Askers) -> None:
                     assert (run["state"], run["answer"]) == (asked.outcome, asked.answer)
 
 
+def _recovery(chaos: Chaos, askers: Askers) -> dict[str, list[float]]:
+    """Seconds from each fault to the next answer, by kind of fault and by what else went on."""
+    answers = sorted(asked.at for asked in askers.ended if asked.outcome == "succeeded")
+    found: dict[str, list[float]] = {}
+    for name, at in chaos.struck:
+        after = next((answer for answer in answers if answer >= at), None)
+        if after is not None:
+            wave = any(began <= at <= ended for began, ended in askers.waves)
+            kind = name.replace("-0", "").replace("-1", "")
+            found.setdefault(kind + (f" while {AT_ONCE} ask" if wave else ""), []).append(
+                after - at
+            )
+    return found
+
+
 def _report(chaos: Chaos, askers: Askers, settled: float) -> None:
     ended = askers.ended
     retried = sum(crowd.retried for _, crowd, _ in askers.crowds)
     print(f"{len(chaos.struck)} faults, {len(askers.crowds)} askers, {retried} requests sent again")
     print(f"{len(ended)} questions ended: {dict(Counter(asked.outcome for asked in ended))}")
-    for kind, times in sorted(_recovery(chaos.struck, ended).items()):
+    for kind, times in sorted(_recovery(chaos, askers).items()):
         print(
             f"next answer after {kind}: median {median(times):.2f} s, longest {max(times):.2f} s "
             f"({len(times)})"
