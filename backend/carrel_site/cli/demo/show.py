@@ -25,7 +25,7 @@ def run_demo(data_dir: Path, port: int | None, *, once: bool, die_with_parent: b
     started = time.monotonic()
     say("Starting PostgreSQL, Valkey, the API, the scheduler and a worker …")
     try:
-        with running_site(data_dir, port, say) as site:
+        with running_site(data_dir, port, say, concurrency=2) as site:
             say(f"The site is up at {site.url} after {time.monotonic() - started:.1f} s.")
             _play(site)
             if once:
