@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
 
+from hypothesis import note
 from hypothesis import strategies as st
 
 from carrel_protocol.plan import (
@@ -64,8 +65,13 @@ class Case:
     file_format: Literal["csv", "parquet"]
 
 
+def _named(case: Case) -> Case:
+    note(f"{case}")
+    return case
+
+
 def cases() -> st.SearchStrategy[Case]:
-    return st.randoms(use_true_random=False).map(_case)
+    return st.randoms(use_true_random=False).map(_case).map(_named)
 
 
 def _case(random: Random) -> Case:

@@ -67,7 +67,7 @@ def write_parquet(path: Path, schema: TableSchema, records: Sequence[Record]) ->
 
 def _typed(text: str, kind: str) -> Any:
     if kind == "VARCHAR":
-        return text or None
+        return text
     try:
         return float(text)
     except ValueError:

@@ -116,7 +116,7 @@ def test_an_average_stays_in_the_domain_however_few_rows_there_are(tmp_path: Pat
 
 
 @given(noise=noises, confidence=st.floats(0.5, 0.9999))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_half_width_is_the_smallest_that_suffices(noise: Noise, confidence: float) -> None:
     width = half_width(noise, confidence)
     assert _inside(noise, width) >= confidence - 1e-12

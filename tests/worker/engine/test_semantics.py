@@ -33,7 +33,7 @@ def pieces_of(rows: int, table: int) -> Iterator[None]:
 
 
 @given(case=cases(), rows=st.sampled_from([1, 3, 2**18]), table=st.sampled_from([4, 2**18]))
-@settings(max_examples=150, deadline=None, suppress_health_check=_SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=_SLOW)
 def test_answers_are_those_of_the_reference(case: Case, rows: int, table: int) -> None:
     units = units_of(case.records)
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +50,7 @@ def test_answers_are_those_of_the_reference(case: Case, rows: int, table: int) -
 
 
 @given(case=cases())
-@settings(max_examples=40, deadline=None, suppress_health_check=_SLOW)
+@settings(max_examples=30, deadline=None, suppress_health_check=_SLOW)
 def test_no_unit_moves_an_answer_by_more_than_its_claimed_sensitivity(case: Case) -> None:
     """Every unit in turn is left out of the upload; the others keep their offsets."""
     primitives = lower(case.plan, case.schema, case.schema.bounds).primitives
