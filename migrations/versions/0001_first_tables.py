@@ -400,6 +400,7 @@ def upgrade() -> None:
         sa.Column("claimed_at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=True),
         sa.Column("finished_at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=True),
         sa.Column("visible_at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=True),
+        sa.Column("closed_at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=True),
         sa.Column("failure", sa.String(), nullable=True),
         sa.Column("cpu_ms", sa.Double(), nullable=True),
         sa.Column("wall_ms", sa.Double(), nullable=True),
@@ -429,9 +430,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('queued', 'claimed', 'running')"),
     )
     op.create_index(
+        "ix_runs_to_close",
+        "runs",
+        ["visible_at"],
+        unique=False,
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(
         "ix_runs_misbehaved",
         "runs",
-        ["account_id", "visible_at"],
+        ["account_id", "closed_at"],
         unique=False,
         postgresql_where=sa.text("overran OR state = 'failed'"),
     )

@@ -27,6 +27,7 @@ from carrel_site.core.security import Signer
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
 from carrel_site.outputs.models import Output
+from carrel_site.runs.models import Run
 from carrel_site.settings import Settings
 
 
@@ -142,7 +143,7 @@ def _note(event: AuditEvent, verified: Verified) -> None:
     for digest in entries:
         if isinstance(digest, str):
             verified.named_entries[digest] = event.sequence
-    if event.action == "output.released":
+    if "answer" in event.detail:
         verified.named_answers[event.subject] = (event.sequence, event.detail["answer"])
 
 
@@ -184,7 +185,13 @@ def _check_entry(entry: LedgerEntry, replay: Replay) -> None:
 
 
 def _answers(session: Session, verified: Verified) -> None:
-    outputs = session.scalars(select(Output).execution_options(yield_per=100))
+    # An answer is logged when it is shown: until then it is its run's, and nobody's yet.
+    outputs = session.scalars(
+        select(Output)
+        .join(Run, Run.id == Output.run_id)
+        .where(Run.closed_at.is_not(None))
+        .execution_options(yield_per=100)
+    )
     for output in outputs:
         sequence, digest = verified.named_answers.pop(output.run_id, (0, ""))
         body = QueryAnswer.model_validate(output.answer).model_dump(mode="json")

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.answers import QueryAnswer
@@ -19,27 +19,34 @@ class Tampered(Exception):
     """What is stored is not what was approved. Its run fails closed."""
 
 
-def record_answer(session: Session, run: Run, answer: QueryAnswer, at: datetime) -> str:
-    """Record a private answer and return its digest.
+def record_answer(session: Session, run: Run, answer: QueryAnswer, at: datetime) -> None:
+    """Record a private answer.
 
-    It is released by the mechanism that made it, and shows from the run's `visible_at` on.
+    It is released by the mechanism that made it, and shows once its run is closed.
     """
     body = answer.model_dump(mode="json")
-    digest = tagged_hash("answer/1", exact(body))
     output = Output(
         run_id=run.id,
         state=OutputState.RELEASED.value,
         epoch=run.epoch,
         answer=body,
-        digest=digest,
+        digest=tagged_hash("answer/1", exact(body)),
         recorded_at=at,
     )
     insert_rows(session, [output])
-    return digest
 
 
-def withhold(session: Session, run_id: str) -> None:
-    """Make sure that a run's output, if it has one, is never shown."""
-    output = session.scalars(select(Output).where(Output.run_id == run_id)).one_or_none()
-    if output is not None:
-        output.state = states.step(states.OUTPUT, output.state, OutputState.WITHHELD, "output")
+_OF_RUN = select(Output).where(Output.run_id == bindparam("run_id"))
+
+
+def of_run(session: Session, run_id: str) -> Output | None:
+    return session.scalars(_OF_RUN, {"run_id": run_id}).one_or_none()
+
+
+def withhold(session: Session, run_id: str) -> str | None:
+    """Make sure that a run's output, if it has one, is never shown; returns its digest."""
+    output = of_run(session, run_id)
+    if output is None:
+        return None
+    output.state = states.step(states.OUTPUT, output.state, OutputState.WITHHELD, "output")
+    return output.digest

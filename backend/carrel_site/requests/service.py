@@ -276,8 +276,8 @@ def _asked_before(session: Session, memo_key: str) -> Request | None:
         return None
     found = run_rows.of_request(session, request.id)
     if found is not None:
-        run, at = found[0], now()
-        if clock.is_public(run, at) and RunState(run.state) in _FORGOTTEN:
+        run = found[0]
+        if clock.is_public(run) and RunState(run.state) in _FORGOTTEN:
             locked = repository.lock(session, request.id)
             assert locked is not None
             locked.memo_key = ""

@@ -99,7 +99,7 @@ def summary(
         requester=person(requester),
         purpose=request.purpose,
         state=RequestState(request.state),
-        run_state=RunState(clock.public_state(run, now())) if run is not None else None,
+        run_state=RunState(clock.public_state(run)) if run is not None else None,
         created_at=request.created_at,
         updated_at=request.updated_at,
     )

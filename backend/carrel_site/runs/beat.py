@@ -77,6 +77,18 @@ def reap_leases(site: Site) -> None:
         log.warning("lease_expired", run=run_id)
 
 
+def close(site: Site) -> None:
+    """Make ends public whose time has come, for which nobody waits."""
+    for run_id in site.db.read(partial(repository.to_close, at=now())):
+
+        def work(session: Session, run_id: str = run_id) -> None:
+            run = repository.lock(session, run_id, skip_locked=True)
+            if run is not None:
+                service.close(session, run)
+
+        site.db.transact(work)
+
+
 def expire(site: Site) -> None:
     """End requests nobody answered and runs nobody took."""
     for request_id in site.db.read(lambda session: request_rows.expired(session, now())):
@@ -118,6 +130,7 @@ def end_grants(site: Site) -> None:
 def duties() -> list[Duty]:
     return [
         Duty(republish, 0.5),
+        Duty(close, 0.25),
         Duty(reap_leases, 1.0),
         Duty(expire, 30.0),
         Duty(anchor, 60.0),

@@ -1,9 +1,9 @@
 """The public clock of a run: the only times a researcher can read from a private run.
 
 A run's end, however it came, shows at the first rung at or after it: claim + D, claim + 2D,
-claim + 4D, … with D worked out from public facts before anything was read (SOUNDNESS in the
-documentation: time). Nothing in this module looks at a private fact but `Run.visible_at`, which
-is a rung.
+claim + 4D, … with D worked out from public facts before anything was read. Then, and not before,
+it is settled, logged and shown, all at once (`service.close`). Nothing here looks at a private
+fact but `Run.visible_at`, which is a rung.
 """
 
 from datetime import datetime, timedelta
@@ -14,24 +14,27 @@ from carrel_site.runs.models import Run
 STEPS = 20
 """Progress moves in so many equal steps of the public deadline."""
 
-_LIVE = {RunState.QUEUED, RunState.CLAIMED, RunState.RUNNING}
 
-
-def is_public(run: Run, at: datetime) -> bool:
-    """Whether the run's end may be seen at `at`."""
+def is_due(run: Run, at: datetime) -> bool:
+    """Whether the rung has come at which the run's end is to be shown."""
     return run.visible_at is not None and run.visible_at <= at
 
 
-def public_state(run: Run, at: datetime) -> RunState:
-    """What a researcher sees: once claimed it runs, whatever happens to it, until its rung."""
-    if is_public(run, at):
+def is_public(run: Run) -> bool:
+    """Whether the run's end may be seen."""
+    return run.closed_at is not None
+
+
+def public_state(run: Run) -> RunState:
+    """What a researcher sees: once claimed it runs, whatever happens to it, until it is closed."""
+    if is_public(run):
         return RunState(run.state)
     return RunState.RUNNING if run.claimed_at is not None else RunState.QUEUED
 
 
 def progress(run: Run, at: datetime) -> float:
     """Elapsed time as a share of the deadline, in steps; 1 when the end is public."""
-    if is_public(run, at):
+    if is_public(run):
         return 1.0
     if run.claimed_at is None:
         return 0.0
@@ -41,14 +44,9 @@ def progress(run: Run, at: datetime) -> float:
 
 def next_change(run: Run, at: datetime) -> datetime | None:
     """When the public view can next change by the clock alone: the next rung."""
-    if run.claimed_at is None or run.deadline_ms <= 0 or is_public(run, at):
+    if run.claimed_at is None or run.deadline_ms <= 0 or is_public(run):
         return None
     rung = timedelta(milliseconds=run.deadline_ms)
     while run.claimed_at + rung <= at:
         rung *= 2
     return run.claimed_at + rung
-
-
-def ended(run: Run) -> bool:
-    """Whether the run has ended, publicly or not."""
-    return RunState(run.state) not in _LIVE

@@ -18,10 +18,11 @@ class Run(Base):
             "state",
             postgresql_where=text("state IN ('queued', 'claimed', 'running')"),
         ),
+        Index("ix_runs_to_close", "visible_at", postgresql_where=text("closed_at IS NULL")),
         Index(
             "ix_runs_misbehaved",
             "account_id",
-            "visible_at",
+            "closed_at",
             postgresql_where=text("overran OR state = 'failed'"),
         ),
     )
@@ -50,6 +51,8 @@ class Run(Base):
     finished_at: Mapped[datetime | None] = mapped_column(Timestamp)
     """Owner-only; researchers see `visible_at` in its place."""
     visible_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    closed_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    """When the end was settled, logged and made public, at or after `visible_at`."""
     failure: Mapped[str | None]
     cpu_ms: Mapped[float | None] = mapped_column(Double)
     wall_ms: Mapped[float | None] = mapped_column(Double)

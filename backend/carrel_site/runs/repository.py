@@ -91,13 +91,13 @@ _EXCUSED = (
 _FAILED = Run.state == RunState.FAILED.value
 _MISBEHAVIOUR = select(
     func.count().filter(
-        _FAILED & (Run.visible_at > func.coalesce(_EXCUSED, bindparam("since", type_=Timestamp)))
+        _FAILED & (Run.closed_at > func.coalesce(_EXCUSED, bindparam("since", type_=Timestamp)))
     ),
     func.count().filter(Run.overran),
 ).where(
     Run.account_id == bindparam("account_id"),
     _FAILED | Run.overran,
-    Run.visible_at.between(bindparam("since", type_=Timestamp), bindparam("at", type_=Timestamp)),
+    Run.closed_at.between(bindparam("since", type_=Timestamp), bindparam("at", type_=Timestamp)),
 )
 
 
@@ -141,5 +141,17 @@ def abandoned(session: Session, before: datetime) -> list[str]:
     return list(
         session.scalars(
             select(Run.id).where(Run.state == RunState.QUEUED.value, Run.queued_at < before)
+        )
+    )
+
+
+def to_close(session: Session, at: datetime) -> list[str]:
+    """Ids of runs whose end is due to be made public."""
+    return list(
+        session.scalars(
+            select(Run.id)
+            .where(Run.closed_at.is_(None), Run.visible_at <= at)
+            .order_by(Run.visible_at)
+            .limit(200)
         )
     )

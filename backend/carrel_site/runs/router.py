@@ -86,12 +86,25 @@ def get_run_diagnostics(run_id: str, site: SiteDep) -> RunDiagnostics:
 
 
 def _look(site: Site, caller: Caller, run_id: str) -> tuple[Run, datetime | None]:
-    def work(session: Session) -> tuple[Run, datetime | None]:
+    """The run as the caller may see it, and when it can next change by the clock alone."""
+
+    def read(session: Session) -> tuple[Run, datetime | None] | None:
         found = repository.with_requester(session, run_id)
         if found is None or found[1] is None or not may_see(caller, found[1]):
             raise NotFound("There is no such run.")
         run, _, output = found
         at = now()
+        if run.closed_at is None and clock.is_due(run, at):
+            return None
         return views.public(session, site.signer, run, output, at), clock.next_change(run, at)
 
-    return site.db.read(work)
+    def close(session: Session) -> None:
+        run = repository.lock(session, run_id)
+        assert run is not None
+        service.close(session, run)
+
+    seen = site.db.read(read)
+    while seen is None:
+        site.db.transact(close)
+        seen = site.db.read(read)
+    return seen

@@ -143,14 +143,14 @@ def heartbeat(
 def query_succeeded(
     session: Session, worker: WorkerIdentity, run_id: str, result: QuerySucceeded
 ) -> None:
-    """Record the run's one output and settle its charge."""
+    """Record the run's one output, to be shown when its rung comes."""
     run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
     at = now()
     run.cpu_ms, run.wall_ms = result.cpu_ms, result.wall_ms
     # Lateness of the machine is not the query's: what it consumed itself is.
     run.overran = result.cpu_ms > run.deadline_ms
-    digest = outputs.record_answer(session, run, result.answer, at)
-    _finish(session, run, RunState.SUCCEEDED, at, answer=digest)
+    outputs.record_answer(session, run, result.answer, at)
+    _finish(session, run, RunState.SUCCEEDED, at)
 
 
 def ingest_succeeded(
@@ -172,26 +172,42 @@ def failed(session: Session, worker: WorkerIdentity, run_id: str, failure: Faile
     _finish(session, run, RunState.FAILED, now(), failure=failure.reason)
 
 
+def close(session: Session, run: Run) -> None:
+    """Make the end of a run (locked) public, once its rung has come: settle, log, show.
+
+    All that others can see of an end, its charge and its place in the log included, happens
+    here and so at a public time. Nothing is shown that is not settled and logged.
+    """
+    if run.closed_at is not None or not clock.is_due(run, now()):
+        return
+    detail: dict[str, Any] = {"epoch": run.epoch, "entries": ledger.settle(session, run.id)}
+    output = outputs.of_run(session, run.id)
+    if output is not None:
+        record(session, SITE, "output.released", run.id, **detail, answer=output.digest)
+    else:
+        record(session, SITE, "run.failed", run.id, **detail)
+    _show(session, run)
+
+
 def cancel(session: Session, run: Run, actor: str) -> None:
     """Cancel a run (locked) that has not publicly ended.
 
     Unclaimed, it is refunded. Claimed, it stays charged and any output is withheld unread,
     whether or not it had already ended: to its researcher the two look the same.
     """
-    at = now()
-    if clock.is_public(run, at):
+    if run.closed_at is not None:
         raise states.InvalidTransition(f"This run has ended: it is {run.state}.")
-    ended = clock.ended(run)
+    unclaimed = run.epoch == 0
     run.state = states.step(states.RUN, run.state, RunState.CANCELLED, "run")
-    run.visible_at = at
-    run.finished_at = run.finished_at or at
-    entries: list[str] = []
-    if not ended:
-        close = ledger.refund if run.epoch == 0 else ledger.settle
-        entries = close(session, run.id)
-    outputs.withhold(session, run.id)
-    record(session, actor, "run.cancelled", run.id, refunded=run.epoch == 0, entries=entries)
-    announce(session, run.id)
+    run.finished_at = run.finished_at or now()
+    run.visible_at = now()
+    entries = (ledger.refund if unclaimed else ledger.settle)(session, run.id)
+    detail: dict[str, Any] = {"refunded": unclaimed, "entries": entries}
+    withheld = outputs.withhold(session, run.id)
+    if withheld is not None:
+        detail["answer"] = withheld
+    record(session, actor, "run.cancelled", run.id, **detail)
+    _show(session, run)
 
 
 def expire(session: Session, run: Run) -> None:
@@ -206,7 +222,7 @@ def expire(session: Session, run: Run) -> None:
     record(session, SITE, "run.expired", run.id, entries=entries)
     if run.version_id is not None:
         datasets.version_failed(session, run.version_id, "No worker took the upload in time.")
-    announce(session, run.id)
+    _show(session, run)
 
 
 def lease_lost(session: Session, run: Run) -> None:
@@ -241,31 +257,24 @@ def _queue(session: Session, site: Site, run: Run) -> Run:
 
 
 def _finish(
-    session: Session,
-    run: Run,
-    state: RunState,
-    at: datetime,
-    *,
-    failure: str | None = None,
-    answer: str | None = None,
+    session: Session, run: Run, state: RunState, at: datetime, *, failure: str | None = None
 ) -> None:
-    """End a run. What a researcher can see of it changes at a rung of the public clock only."""
+    """End a run. Nothing of a private run's end shows before `close`, at a rung of its clock."""
     run.state = states.step(states.RUN, run.state, state, "run")
     run.finished_at = at
     run.failure = failure
     if run.kind == "ingest":
         run.visible_at = at
-        announce(session, run.id)
         record(session, run.worker_id or SITE, f"run.{state.value}", run.id)
+        _show(session, run)
         return
     assert run.claimed_at is not None
     run.visible_at = visible_at(run.claimed_at, run.deadline_ms, at, COMMIT_MARGIN)
-    detail: dict[str, Any] = {"epoch": run.epoch, "entries": ledger.settle(session, run.id)}
-    actor = run.worker_id or SITE
-    if answer is not None:
-        record(session, actor, "output.released", run.id, **detail, answer=answer)
-    else:
-        record(session, actor, "run.failed", run.id, **detail)
+
+
+def _show(session: Session, run: Run) -> None:
+    run.closed_at = now()
+    announce(session, run.id)
 
 
 def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
@@ -317,7 +326,10 @@ def _ingest_job(session: Session, site: Site, run: Run, token: str) -> IngestJob
 def _grant(site: Site, version_id: str, digest: str | None, size: int | None) -> StorageGrant:
     if digest is None or size is None:
         raise outputs.Tampered("The stored version has no digest.")
-    path = site.storage.grant(site.storage.version_path(version_id), QUERY_GRANT_SECONDS)
+    try:
+        path = site.storage.grant(site.storage.version_path(version_id), QUERY_GRANT_SECONDS)
+    except FileNotFoundError:
+        raise outputs.Tampered("The stored version's file is gone.") from None
     return StorageGrant(
         path=path, digest=digest, size=size, expires_at=now().timestamp() + QUERY_GRANT_SECONDS
     )

@@ -21,18 +21,18 @@ def public(
         output
         if output is not None
         and output.state == OutputState.RELEASED.value
-        and clock.is_public(run, at)
+        and clock.is_public(run)
         and run.state == RunState.SUCCEEDED.value
         else None
     )
     return Run(
         id=run.id,
         request_id=run.request_id or "",
-        state=clock.public_state(run, at),
+        state=clock.public_state(run),
         progress=clock.progress(run, at),
         queued_at=run.queued_at,
         deadline_ms=run.deadline_ms,
-        finished_at=run.visible_at if clock.is_public(run, at) else None,
+        finished_at=run.visible_at if clock.is_public(run) else None,
         answer=QueryAnswer.model_validate(shown.answer) if shown is not None else None,
         receipt=_receipt(session, signer, run.id) if shown is not None else None,
     )

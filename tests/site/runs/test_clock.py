@@ -36,7 +36,7 @@ def test_before_its_deadline_every_claimed_run_looks_the_same(
 ) -> None:
     late = at + timedelta(milliseconds=1)
     seen = {
-        (clock.public_state(r, at), clock.progress(r, at), clock.next_change(r, at))
+        (clock.public_state(r), clock.progress(r, at), clock.next_change(r, at))
         for r in (run(one, late), run(other, late), run(other, None))
     }
     assert len(seen) == 1
@@ -62,8 +62,10 @@ def test_the_next_change_is_a_rung_after_now(at: datetime) -> None:
     assert rung in {2.0**j for j in range(12)}
 
 
-def test_the_end_shows_at_its_time() -> None:
+def test_the_end_is_due_at_its_rung_and_shows_when_it_is_closed() -> None:
     ended = run({"state": "failed", "epoch": 1}, START + timedelta(milliseconds=100))
-    before = START + timedelta(milliseconds=99)
-    assert clock.public_state(ended, before) is RunState.RUNNING
-    assert clock.public_state(ended, START + timedelta(milliseconds=100)) is RunState.FAILED
+    assert not clock.is_due(ended, START + timedelta(milliseconds=99))
+    assert clock.is_due(ended, START + timedelta(milliseconds=100))
+    assert clock.public_state(ended) is RunState.RUNNING
+    ended.closed_at = START + timedelta(milliseconds=103)
+    assert clock.public_state(ended) is RunState.FAILED
