@@ -102,6 +102,28 @@ def test_arithmetic_cannot_overflow(tmp_path: Path) -> None:
         assert exact(counted(where), schema, schema.bounds, data) == [[expected]]
 
 
+@pytest.mark.parametrize("neighbour", [MAX_ABS_STORED - 1, -MAX_ABS_STORED + 1, 0])
+def test_large_values_are_told_from_their_neighbours(tmp_path: Path, neighbour: int) -> None:
+    """Codes of this domain have 54 bits; compared as float64, neighbours would be equal."""
+    schema = table_of(IntegerColumn(name="x", lower=-MAX_ABS_STORED, upper=MAX_ABS_STORED))
+    values = [neighbour - 1, neighbour, neighbour + 1]
+    data = stored(tmp_path, schema, [(str(i), str(v)) for i, v in enumerate(values)])
+    x, literal = ColumnRef(name="x"), IntegerLiteral(value=neighbour)
+    other = IntegerLiteral(value=neighbour - 1)
+    for where, expected in (
+        (In(arg=x, values=(literal,)), 1),
+        (In(arg=x, values=(literal, other)), 2),
+        (Not(arg=In(arg=x, values=(literal,))), 2),
+        (Comparison(op="eq", left=x, right=literal), 1),
+        (Comparison(op="lt", left=x, right=literal), 1),
+        (
+            Comparison(op="gt", left=Arithmetic(op="add", left=x, right=other), right=other),
+            sum(value > 0 for value in values),
+        ),
+    ):
+        assert exact(counted(where), schema, schema.bounds, data) == [[expected]], where
+
+
 def test_literals_between_the_steps_of_a_resolution_compare_exactly(tmp_path: Path) -> None:
     schema = table_of(
         RealColumn(name="x", lower="0", upper="1"),

@@ -147,8 +147,13 @@ def listed(number: Number, values: list[Fraction]) -> Mask:
         return lambda rows: np.asarray(
             np.frompyfunc(wanted.__contains__, 1, 1)(number.values(rows)), dtype=bool
         )
-    table = np.array(possible, dtype=np.int64)
-    return lambda rows: np.isin(number.values(rows), table)
+
+    def mask(rows: Rows) -> NDArray[np.bool_]:
+        values = number.values(rows)
+        # Of one type: between uint64 and int64 NumPy compares float64, which rounds.
+        return np.isin(values, np.array(possible, dtype=values.dtype))
+
+    return mask
 
 
 def constant(*, holds: bool) -> Mask:
