@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -88,7 +89,7 @@ def bench_site() -> Iterator[BenchSite]:
     data = directory / "site"
     command = [sys.executable, "-P", "-m", "carrel_site.cli"]
     up = subprocess.Popen(
-        [*command, "up", "--data-dir", str(data), "--port", "0"],
+        [*command, "up", "--data-dir", str(data), "--port", str(_free_port())],
         stdout=log,
         stderr=subprocess.STDOUT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -114,6 +115,12 @@ def bench_site() -> Iterator[BenchSite]:
         up.wait(60)
         log.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _address(up: subprocess.Popen[bytes], data: Path, log: Path) -> str:
