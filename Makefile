@@ -1,5 +1,5 @@
 # Everything here works in this clone alone: the virtualenv .venv, the demo's data .demo.
-# Nothing but `make test` as root ever installs a system package.
+# No target installs a system package.
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)

@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from carrel_site.cli import db
+from carrel_site.cli import audit, dataset, db, user
 
 app = typer.Typer(
     help="Carrel: host data that others compute on without seeing it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.add_typer(db.app, name="db")
+for name, commands in (("dataset", dataset), ("user", user), ("audit", audit), ("db", db)):
+    app.add_typer(commands.app, name=name)
 
 DataDirOption = Annotated[
     Path, typer.Option("--data-dir", envvar="CARREL_DATA_DIR", help="Where the site keeps its data")
