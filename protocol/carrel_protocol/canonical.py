@@ -6,8 +6,8 @@ same bytes, and if a hash of one kind of thing can never be mistaken for another
 
 import hashlib
 import hmac
-import json
 import math
+from json.encoder import encode_basestring
 from typing import Any
 
 _MAX_SAFE_INTEGER = 2**53 - 1
@@ -39,11 +39,13 @@ def _tagged(tag: str, value: Any) -> bytes:
 
 
 def _serialise(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, str):
         value.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
-        return json.dumps(value, ensure_ascii=False)
+        return encode_basestring(value)
     if isinstance(value, int):
         if abs(value) > _MAX_SAFE_INTEGER:
             raise ValueError(f"{value} has no exact JSON number; send it as a string")
