@@ -1,5 +1,6 @@
 """What the database holds about one researcher's questions, to the nano-unit."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import psycopg
@@ -16,6 +17,11 @@ _RUNS = """
 SELECT r.state, count(*), count(o.run_id), count(DISTINCT r.request_id)
 FROM runs r JOIN requests q ON q.id = r.request_id LEFT JOIN outputs o ON o.run_id = r.id
 WHERE q.requester_id = %s GROUP BY r.state
+"""
+
+_EPOCHS = """
+SELECT r.epoch, count(*) FROM runs r JOIN requests q ON q.id = r.request_id
+WHERE q.requester_id = %s GROUP BY r.epoch
 """
 
 
@@ -57,3 +63,9 @@ def runs(dsn: str, user: str) -> dict[str, tuple[int, int]]:
         rows = connection.execute(_RUNS, (user,)).fetchall()
     assert all(count == requests for _, count, _, requests in rows)
     return {state: (count, outputs) for state, count, outputs, _ in rows}
+
+
+def epochs(dsn: str, user: str) -> "Counter[int]":
+    """How many of a researcher's runs were claimed so many times."""
+    with psycopg.connect(dsn) as connection:
+        return Counter(dict(connection.execute(_EPOCHS, (user,)).fetchall()))

@@ -168,6 +168,10 @@ def _survive(world: World, urls: DatabaseUrls, seconds: float) -> None:
     assert not asking.is_alive(), world.fleet.tail()
     assert not askers.errors, askers.errors
     _report(chaos, askers, settled)
+    claims = Counter[int]()
+    for asker, _, _ in askers.crowds:
+        claims += books.epochs(urls.superuser_dsn, asker.id)
+    print(f"runs by how often they were claimed: {dict(claims)}")
     for asker, crowd, questions in askers.crowds:
         assert len(crowd.ended) == questions
         assert crowd.server_errors == []
