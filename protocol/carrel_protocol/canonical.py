@@ -38,7 +38,7 @@ def _tagged(tag: str, value: Any) -> bytes:
     return len(label).to_bytes(2, "big") + label + canonical_json(value)
 
 
-def _serialise(value: Any) -> str:
+def _serialise(value: Any) -> str:  # noqa: PLR0911 (one a kind of value)
     if value is None:
         return "null"
     if isinstance(value, bool):

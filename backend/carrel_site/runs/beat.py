@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from carrel_site.audit import anchors
-from carrel_site.core import idempotency
+from carrel_site.core import idempotency, logs
 from carrel_site.core.clock import now
 from carrel_site.datasets import service as datasets
 from carrel_site.requests import repository as request_rows
@@ -164,7 +164,9 @@ def main() -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    site = Site.open(get_settings())
+    settings = get_settings()
+    logs.configure(settings.log_level)
+    site = Site.open(settings)
     try:
         run_until(site, stopped)
     finally:
