@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import psycopg
+import pytest
 
 from carrel_site.core.db import Database
 from carrel_site.embedded.bootstrap import create_database
@@ -17,6 +18,8 @@ from carrel_site.runs.workers import ensure_worker
 from tests.embedded.procs import alive, descendants, eventually
 from tests.embedded.running import CARREL
 from tests.fixtures.services import DatabaseUrls, PostgresService
+
+pytestmark = pytest.mark.timeout(600)
 
 TOKEN = "cw_worker-of-the-commands-test"
 

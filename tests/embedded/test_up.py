@@ -17,6 +17,8 @@ from tests.embedded.procs import alive, descendants, eventually
 from tests.embedded.running import CARREL, START_SECONDS, Up, running_up, start_up, stop
 from tests.embedded.test_postgres import as_nobody, as_root, tree_modes
 
+pytestmark = pytest.mark.timeout(600)
+
 PROGRAMS = ("postgres", "valkey", "api", "beat", "worker")
 
 
