@@ -14,7 +14,7 @@ def configure(level: str) -> None:
     """
     shared: list[structlog.types.Processor] = [
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
     ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
