@@ -136,4 +136,3 @@ class Failed(Sent):
     claim_token: str
     epoch: int
     reason: str = Field(max_length=20_000)
-    retryable: bool = False
