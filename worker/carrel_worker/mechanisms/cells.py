@@ -20,8 +20,8 @@ Ints = NDArray[np.int64]
 Exact = NDArray[Any]
 """Integers that cannot wrap: int64 where a bound says they fit, else Python ints."""
 
-ROWS_AT_ONCE = 2**18
-CELLS_AT_ONCE = 2**18
+ROWS_AT_ONCE = 2**17
+CELLS_AT_ONCE = 2**17
 _DENSE = 8
 """A table of units × groups is used while it has at most this many cells per row."""
 _HALF = 26
