@@ -8,7 +8,7 @@ from carrel_protocol.api.datasets import BudgetLimits, PopulationCreate
 from carrel_protocol.api.datasets import Population as PopulationView
 from carrel_site.audit.log import record
 from carrel_site.core.clock import now
-from carrel_site.core.errors import NotFound
+from carrel_site.core.errors import InvalidInput, NotFound
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import newest_first
@@ -16,6 +16,7 @@ from carrel_site.datasets import repository
 from carrel_site.datasets.catalogue import only_granted_to
 from carrel_site.datasets.errors import NameTaken
 from carrel_site.datasets.models import Population
+from carrel_site.ledger import accounting
 from carrel_site.ledger import repository as ledger_rows
 from carrel_site.ledger import service as ledger
 
@@ -38,6 +39,7 @@ def create(session: Session, asked: PopulationCreate, actor: str) -> PopulationV
     if inserted is None or session.get(Population, asked.name) is not None:
         raise NameTaken(f"There is a population named {asked.name!r}.")
     population = session.get_one(Population, population_id)
+    _check(asked.each)
     ledger.open_account(session, population.id, None, asked.together, actor)
     record(
         session,
@@ -77,6 +79,14 @@ def get(session: Session, caller: Caller, ref: str) -> PopulationView:
     if population is None:
         raise NotFound(f"There is no population {ref!r} that you have access to.")
     return _view(population, _together(session, [population.id])[population.id])
+
+
+def _check(limits: BudgetLimits) -> None:
+    """Raise `InvalidInput` for limits that no account can keep, before anybody is given them."""
+    try:
+        accounting.preset(limits.epsilon, limits.delta_conv, limits.delta_add)
+    except accounting.ImpossibleLimits as impossible:
+        raise InvalidInput(f"each: {impossible}") from None
 
 
 def _together(session: Session, population_ids: list[str]) -> dict[str, BudgetLimits]:

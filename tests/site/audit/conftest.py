@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.api.datasets import BudgetLimits, DatasetPolicy
 from carrel_site.audit.anchors import read_anchors, write_anchor
-from carrel_site.audit.verify import Broken, Verified, verify_site
+from carrel_site.audit.errors import Broken
+from carrel_site.audit.verify import Verified, verify_site
+from carrel_site.ledger.journal import read_journal
 from tests.factories import make_access, make_dataset, make_population, make_version
 from tests.fixtures.hand_worker import HandWorker
 from tests.fixtures.site import AppSite
@@ -33,7 +35,8 @@ class Log:
 
     def verify(self) -> Verified:
         settings = self.app.site.settings
-        return verify_site(settings, list(read_anchors(settings.anchors_file)))
+        heads = list(read_anchors(settings.anchors_file))
+        return verify_site(settings, heads, read_journal(settings.spend_journal_file))
 
     def broken(self) -> str:
         with pytest.raises(Broken) as found:

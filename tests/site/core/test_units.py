@@ -88,7 +88,7 @@ def test_migrations_make_the_tables_that_the_models_declare(database_urls: Datab
 
 
 def test_migrations_make_the_checks_that_the_models_declare(database_urls: DatabaseUrls) -> None:
-    """Alembic does not compare CHECK constraints: PostgreSQL's own rendering of both is compared."""
+    """Alembic does not compare CHECK constraints, so PostgreSQL's rendering of both is."""
     engine = create_engine(database_urls.owner)
     query = text(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"

@@ -1,0 +1,141 @@
+"""Files: whole or absent, and read by grants alone."""
+
+import hashlib
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from carrel_site.core.errors import PayloadTooLarge
+from carrel_site.datasets.errors import UploadEmpty
+from carrel_site.datasets.storage import PathOutsideStorage, Storage
+from carrel_site.datasets.versions import receive
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    storage = Storage(tmp_path / "storage")
+    storage.prepare()
+    return storage
+
+
+def files(storage: Storage) -> list[str]:
+    return sorted(
+        str(path.relative_to(storage.root)) for path in storage.root.rglob("*") if path.is_file()
+    )
+
+
+async def pieces(*chunks: bytes, error: Exception | None = None) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+    if error is not None:
+        raise error
+
+
+@pytest.mark.anyio
+async def test_an_upload_is_stored_with_its_digest(storage: Storage) -> None:
+    chunks = [os.urandom(700_000) for _ in range(4)]
+    upload = await receive(storage, "ver_a", "csv", pieces(*chunks), 10**7)
+    assert files(storage) == ["uploads/ver_a"]
+    whole = b"".join(chunks)
+    assert upload.stored.digest == hashlib.sha256(whole).hexdigest()
+    assert (storage.root / upload.stored.path).read_bytes() == whole
+    assert storage.measure(upload.stored.path) == upload.stored
+    assert (storage.root / upload.stored.path).stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("chunks", "error", "raised"),
+    [
+        ((b"a" * 60, b"b" * 60), None, PayloadTooLarge),
+        ((), None, UploadEmpty),
+        ((b"a",), ConnectionError(), ConnectionError),
+    ],
+)
+async def test_an_upload_that_ends_badly_leaves_nothing(
+    storage: Storage,
+    chunks: tuple[bytes, ...],
+    error: Exception | None,
+    raised: type[Exception],
+) -> None:
+    with pytest.raises(raised):
+        await receive(storage, "ver_a", "csv", pieces(*chunks, error=error), 100)
+    assert files(storage) == []
+
+
+def test_a_grant_reads_one_file_until_it_ends(storage: Storage) -> None:
+    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
+    path = storage.grant("versions/ver_a.parquet", 60)
+    other = storage.grant("versions/ver_a.parquet", 60)
+    assert path != other
+    assert len(path.split("/")[1]) == 64
+    assert (storage.root / path).read_bytes() == b"rows"
+    assert storage.purge(time.time()) == 0
+    storage.revoke(path)
+    storage.revoke(path)
+    assert not (storage.root / path).exists()
+    assert (storage.root / other).read_bytes() == b"rows"
+    assert storage.purge(time.time() + 61) == 1
+    assert files(storage) == ["versions/ver_a.parquet"]
+
+
+def test_grants_cannot_be_listed_by_others(storage: Storage) -> None:
+    grants = storage.root / "grants"
+    assert grants.stat().st_mode & 0o777 == 0o711
+    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
+    path = storage.root / storage.grant("versions/ver_a.parquet", 60)
+    assert path.parent.stat().st_mode & 0o777 == 0o711
+    assert (storage.root / "uploads").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_grant_outlives_the_name_it_was_made_from(storage: Storage) -> None:
+    source = storage.root / "uploads" / "ver_a"
+    source.write_bytes(b"raw")
+    path = storage.grant("uploads/ver_a", 60)
+    storage.discard_upload("ver_a")
+    assert (storage.root / path).read_bytes() == b"raw"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "versions/../../x", "", "a\x00b"])
+def test_nothing_outside_the_root_is_reached(storage: Storage, path: str) -> None:
+    with pytest.raises(PathOutsideStorage):
+        storage.measure(path)
+    with pytest.raises(PathOutsideStorage):
+        storage.grant(path, 1)
+    with pytest.raises(PathOutsideStorage):
+        storage.revoke(path)
+
+
+def test_revoking_touches_grants_alone(storage: Storage) -> None:
+    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
+    for path in ("versions/ver_a.parquet", "grants", "grants/x", "versions/a/b"):
+        with pytest.raises(PathOutsideStorage):
+            storage.revoke(path)
+    assert files(storage) == ["versions/ver_a.parquet"]
+
+
+@pytest.mark.parametrize("version_id", ["", "..", "a/b", "a.b", "ä"])
+def test_a_path_is_made_from_an_id_alone(storage: Storage, version_id: str) -> None:
+    with pytest.raises(PathOutsideStorage):
+        storage.upload_path(version_id)
+    with pytest.raises(PathOutsideStorage):
+        storage.version_path(version_id)
+
+
+def test_a_missing_file_gets_no_grant(storage: Storage) -> None:
+    with pytest.raises(FileNotFoundError):
+        storage.grant("versions/ver_none.parquet", 60)
+    assert list((storage.root / "grants").iterdir()) == []
+
+
+def test_a_restart_removes_old_partial_uploads_and_keeps_the_rest(storage: Storage) -> None:
+    for name, age in (("old.partial", 2e5), ("new.partial", 0), ("ver_a", 2e5)):
+        path = storage.root / "uploads" / name
+        path.write_bytes(b"x")
+        os.utime(path, (time.time() - age,) * 2)
+    storage.prepare()
+    assert files(storage) == ["uploads/new.partial", "uploads/ver_a"]
+    assert set(storage.uploads()) == {"ver_a"}
