@@ -12,10 +12,10 @@ import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg.conninfo import make_conninfo
-from sqlalchemy import URL
 
 from carrel_site.embedded.binaries import postgres_bin
 from carrel_site.embedded.identity import Identity, initdb_identity
@@ -160,14 +160,9 @@ class Postgres:
 
     def url(self, user: str, password: str | None = None, database: str = "carrel") -> str:
         """SQLAlchemy's URL."""
-        url = URL.create(
-            "postgresql+psycopg",
-            username=user,
-            password=password,
-            database=database,
-            query={"host": str(self.sockets)},
-        )
-        return url.render_as_string(hide_password=False)
+        secret = "" if password is None else f":{quote(password, safe='')}"
+        place = quote(str(self.sockets), safe="/")
+        return f"postgresql+psycopg://{user}{secret}@/{database}?host={place}"
 
 
 def prepare_sockets(directory: Path, identity: Identity) -> None:
