@@ -7,12 +7,14 @@ from threading import BoundedSemaphore
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 
 from carrel_site.accounts.router import router as accounts
 from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.middleware import Gate
 from carrel_site.datasets.router import router as datasets
+from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
 from carrel_site.requests.router import router as requests
 from carrel_site.runs.internal_router import router as internal
@@ -37,6 +39,7 @@ def create_app(site: Site | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         served.storage.prepare()
+        await run_in_threadpool(restores.reconcile, served)  # or nothing is served
         current_default_thread_limiter().total_tokens = served.settings.api_threads
         await served.wakeups.start()
         try:

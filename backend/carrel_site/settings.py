@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     anchors_file: Path = Path()
     """Signed audit heads, one JSON object a line, outside the database; only ever appended to."""
 
+    spend_journal_file: Path = Path()
+    """What accounts have spent, one signed JSON object a line, outside the database; likewise."""
+
     worker_lease_seconds: float = Field(default=30.0, gt=0)
     """A claimed run whose worker is silent for longer goes back to the queue."""
     upload_max_bytes: int = Field(default=5 * 2**30, gt=0)
@@ -64,6 +67,7 @@ class Settings(BaseSettings):
         values.setdefault("storage_dir", data / "storage")
         values.setdefault("secrets_dir", data / "secrets")
         values.setdefault("anchors_file", data / "anchors.jsonl")
+        values.setdefault("spend_journal_file", data / "spends.jsonl")
         secrets = Path(str(values["secrets_dir"]))
         for field, name in (
             ("database_url", "app_database_password"),

@@ -155,11 +155,12 @@ def upgrade() -> None:
         sa.Column(
             "last_unbounded_at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=True
         ),
+        sa.Column("overdrawn", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("entries", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("head_hash", sa.String(), server_default="", nullable=False),
         sa.Column("lock", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint(
-            "(spent1 + reserved1 <= limit1 OR spent2 + reserved2 <= limit2) AND spent_delta + reserved_delta <= limit_delta",
+            "overdrawn OR ((spent1 + reserved1 <= limit1 OR spent2 + reserved2 <= limit2) AND spent_delta + reserved_delta <= limit_delta)",
             name=op.f("ck_ledger_accounts_admits"),
         ),
         sa.CheckConstraint(
@@ -280,7 +281,7 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(), nullable=False),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=False),
         sa.CheckConstraint(
-            "kind IN ('open', 'raise', 'reserve', 'settle', 'refund', 'unbounded')",
+            "kind IN ('open', 'raise', 'reserve', 'settle', 'refund', 'unbounded', 'restore')",
             name=op.f("ck_ledger_entries_kind"),
         ),
         sa.CheckConstraint(
@@ -310,6 +311,16 @@ def upgrade() -> None:
         ["account_id", "run_id"],
         unique=True,
         postgresql_where=sa.text("kind = 'reserve'"),
+    )
+    op.create_table(
+        "lost_accounts",
+        sa.Column("head", sa.String(), nullable=False),
+        sa.Column("population_id", sa.String(), nullable=False),
+        sa.Column("population", sa.String(), nullable=False),
+        sa.Column("user_id", sa.String(), nullable=True),
+        sa.Column("user_digest", sa.String(), nullable=True),
+        sa.Column("line", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.PrimaryKeyConstraint("head", name=op.f("pk_lost_accounts")),
     )
     op.create_table(
         "requests",

@@ -77,10 +77,25 @@ BEGIN
     ELSIF EXISTS (SELECT FROM runs WHERE id = NEW.run_id AND epoch > 0) THEN
       RAISE EXCEPTION 'run % was claimed: nothing is refunded', NEW.run_id;
     END IF;
+  ELSIF NEW.kind = 'restore' THEN
+    account.spent1 := account.spent1 + NEW.cost1;
+    account.spent2 := account.spent2 + NEW.cost2;
+    account.spent_delta := account.spent_delta + NEW.delta;
+    IF NEW.cost1 > 0 THEN
+      account.charges := account.charges + 1;
+    END IF;
   ELSE
     account.unbounded_outputs := account.unbounded_outputs + 1;
     account.last_unbounded_at := NEW.at;
   END IF;
+
+  -- Only a restore may leave an account beyond its limits; the CHECK refuses anything else that
+  -- does, and while it is beyond them, every reservation.
+  account.overdrawn := NOT (
+      (account.spent1 + account.reserved1 <= account.limit1
+        OR account.spent2 + account.reserved2 <= account.limit2)
+      AND account.spent_delta + account.reserved_delta <= account.limit_delta)
+    AND (NEW.kind = 'restore' OR (account.overdrawn AND NEW.kind <> 'reserve'));
 
   UPDATE ledger_accounts SET
     order1_milli = account.order1_milli, order2_milli = account.order2_milli,
@@ -89,7 +104,7 @@ BEGIN
     reserved1 = account.reserved1, reserved2 = account.reserved2,
     reserved_delta = account.reserved_delta, charges = account.charges,
     unbounded_outputs = account.unbounded_outputs,
-    last_unbounded_at = account.last_unbounded_at,
+    last_unbounded_at = account.last_unbounded_at, overdrawn = account.overdrawn,
     entries = account.entries, head_hash = account.head_hash
   WHERE id = account.id;
   RETURN NEW;
@@ -101,8 +116,8 @@ CREATE FUNCTION open_empty_account() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (NEW.order1_milli, NEW.order2_milli, NEW.limit1, NEW.limit2, NEW.limit_delta, NEW.spent1,
       NEW.spent2, NEW.spent_delta, NEW.reserved1, NEW.reserved2, NEW.reserved_delta, NEW.charges,
-      NEW.unbounded_outputs, NEW.entries, NEW.head_hash)
-     IS DISTINCT FROM (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '') THEN
+      NEW.unbounded_outputs, NEW.overdrawn, NEW.entries, NEW.head_hash)
+     IS DISTINCT FROM (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, 0, '') THEN
     RAISE EXCEPTION 'an account starts empty: its first entry opens it';
   END IF;
   RETURN NEW;
@@ -151,6 +166,7 @@ APPEND_ONLY = (
     "comments",
     "dataset_revisions",
     "failures_excused",
+    "lost_accounts",
 )
 WRITABLE = (
     "users",

@@ -20,6 +20,7 @@ _COMPARED = (
     "charges",
     "unbounded_outputs",
     "last_unbounded_at",
+    "overdrawn",
     "entries",
     "head_hash",
 )
@@ -43,6 +44,7 @@ class Replay:
     charges: int = 0
     unbounded_outputs: int = 0
     last_unbounded_at: datetime | None = None
+    overdrawn: bool = False
     entries: int = 0
     head_hash: str = ""
     held: dict[str | None, tuple[int, int, int]] = field(default_factory=dict, repr=False)
@@ -62,19 +64,35 @@ class Replay:
                 self.held[entry.run_id] = cost
                 self.charges += 1
                 self._reserve(cost, 1)
-                if not self._admits():
+                if not self.admits():
                     self.fault = f"entry {entry.sequence} overdraws it"
             case "settle" | "refund":
                 if self.held.pop(entry.run_id, None) != cost:
                     self.fault = f"entry {entry.sequence} ends no reservation of that cost"
                 self._reserve(cost, -1)
                 if entry.kind == "settle":
-                    self.spent1 += cost[0]
-                    self.spent2 += cost[1]
-                    self.spent_delta += cost[2]
+                    self._spend(cost)
+            case "restore":
+                self._spend(cost)
+                self.charges += cost[0] > 0
             case _:
                 self.unbounded_outputs += 1
                 self.last_unbounded_at = entry.at
+        restored = entry.kind == "restore"
+        self.overdrawn = (restored or self.overdrawn) and not self.admits()
+
+    def used(self) -> tuple[int, int, int]:
+        """Spent and reserved: at both orders, and the delta."""
+        return (
+            self.spent1 + self.reserved1,
+            self.spent2 + self.reserved2,
+            self.spent_delta + self.reserved_delta,
+        )
+
+    def admits(self) -> bool:
+        """Whether what is used is within the limits."""
+        first, second, delta = self.used()
+        return (first <= self.limit1 or second <= self.limit2) and delta <= self.limit_delta
 
     def difference(self, account: LedgerAccount) -> str | None:
         """The first way in which the account's row is not what its entries make it, in words."""
@@ -86,12 +104,12 @@ class Replay:
                 return f"its {name} is {stored}, and its entries make it {computed}"
         return None
 
+    def _spend(self, cost: tuple[int, int, int]) -> None:
+        self.spent1 += cost[0]
+        self.spent2 += cost[1]
+        self.spent_delta += cost[2]
+
     def _reserve(self, cost: tuple[int, int, int], sign: int) -> None:
         self.reserved1 += sign * cost[0]
         self.reserved2 += sign * cost[1]
         self.reserved_delta += sign * cost[2]
-
-    def _admits(self) -> bool:
-        first = self.spent1 + self.reserved1 <= self.limit1
-        second = self.spent2 + self.reserved2 <= self.limit2
-        return (first or second) and self.spent_delta + self.reserved_delta <= self.limit_delta

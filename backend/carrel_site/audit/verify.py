@@ -18,21 +18,21 @@ from sqlalchemy.orm import Session
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.common import SignedHead
 from carrel_protocol.canonical import tagged_hash
+from carrel_site.audit import journalled as journalled_spends
 from carrel_site.audit import repository
 from carrel_site.audit.anchors import AnchorLine, is_signed_by
+from carrel_site.audit.errors import Broken
+from carrel_site.audit.journalled import Journalled
 from carrel_site.audit.log import event_hash, exact
 from carrel_site.audit.models import AuditEvent
 from carrel_site.audit.replay import Replay
 from carrel_site.core.security import Signer
 from carrel_site.ledger.chain import entry_hash
+from carrel_site.ledger.journal import Line
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
 from carrel_site.outputs.models import Output
 from carrel_site.runs.models import Run
 from carrel_site.settings import Settings
-
-
-class Broken(Exception):
-    """The first thing found that contradicts the rest."""
 
 
 @dataclass
@@ -44,28 +44,41 @@ class Verified:
     accounts: int = 0
     entries: int = 0
     answers: int = 0
+    journal_lines: int = 0
+    restores: list[tuple[int, int]] = field(default_factory=list)
+    """Restores of an earlier database: the events that were lost, from and to."""
     named_entries: dict[str, int] = field(default_factory=dict, repr=False)
     """Ledger entries' hashes by the event that named them, until they are found."""
     named_answers: dict[str, tuple[int, str]] = field(default_factory=dict, repr=False)
     """Runs' answers: event and digest, until they are found."""
 
 
-def verify(session: Session, anchors: Iterable[AnchorLine], key: Ed25519PublicKey) -> Verified:
+def verify(
+    session: Session,
+    anchors: Iterable[AnchorLine],
+    key: Ed25519PublicKey,
+    journal: Iterable[Line] = (),
+) -> Verified:
     """Check everything in `session`'s snapshot; raises `Broken` at the first contradiction.
 
-    anchors: lines read before the snapshot was taken, so that none can be ahead of it.
+    anchors, journal: lines read before the snapshot was taken, so that none can be ahead of it.
     """
     verified = Verified()
-    _log(session, _checked(anchors, key, verified), verified)
-    _ledger(session, verified)
+    journalled = journalled_spends.read(journal, key)
+    verified.journal_lines = journalled.lines
+    _log(session, _checked(anchors, key, journalled, verified), verified)
+    _ledger(session, journalled, verified)
     _answers(session, verified)
     return verified
 
 
 def _checked(
-    anchors: Iterable[AnchorLine], key: Ed25519PublicKey, verified: Verified
+    anchors: Iterable[AnchorLine],
+    key: Ed25519PublicKey,
+    journalled: Journalled,
+    verified: Verified,
 ) -> dict[int, list[tuple[int, SignedHead]]]:
-    """The anchors by sequence, each with its line number."""
+    """The anchors by sequence, each with its line number; without those that a restore lost."""
     heads: dict[int, list[tuple[int, SignedHead]]] = defaultdict(list)
     last = 0
     for line in anchors:
@@ -82,6 +95,12 @@ def _checked(
         last = head.sequence
         heads[head.sequence].append((line.number, head))
         verified.anchors += 1
+        restored = journalled.restores.get((head.sequence, head.hash))
+        if restored is not None:
+            last = restored[0]
+            verified.restores.append((last + 1, head.sequence))
+            for sequence in [sequence for sequence in heads if sequence > last]:
+                del heads[sequence]
     return heads
 
 
@@ -147,7 +166,8 @@ def _note(event: AuditEvent, verified: Verified) -> None:
         verified.named_answers[event.subject] = (event.sequence, event.detail["answer"])
 
 
-def _ledger(session: Session, verified: Verified) -> None:
+def _ledger(session: Session, journalled: Journalled, verified: Verified) -> None:
+    accounts: list[str] = []
     for account in session.scalars(select(LedgerAccount).order_by(LedgerAccount.id)):
         replay = Replay()
         entries = session.scalars(
@@ -159,6 +179,7 @@ def _ledger(session: Session, verified: Verified) -> None:
         for entry in entries:
             _check_entry(entry, replay)
             replay.apply(entry)
+            journalled.see(entry, replay)
             if verified.named_entries.pop(entry.hash, None) is None:
                 raise Broken(
                     f"ledger account {account.id}, entry {entry.sequence}: "
@@ -169,6 +190,8 @@ def _ledger(session: Session, verified: Verified) -> None:
         if difference is not None:
             raise Broken(f"ledger account {account.id}: {difference}")
         verified.accounts += 1
+        accounts.append(account.id)
+    journalled.check_charged(accounts)
     if verified.named_entries:
         sequence = min(verified.named_entries.values())
         raise Broken(f"ledger: an entry that audit event {sequence} names is gone")
@@ -206,10 +229,12 @@ def _answers(session: Session, verified: Verified) -> None:
         raise Broken(f"answer of run {run_id}: audit event {sequence} recorded it, and it is gone")
 
 
-def verify_site(settings: Settings, anchors: Iterable[AnchorLine]) -> Verified:
+def verify_site(
+    settings: Settings, anchors: Iterable[AnchorLine], journal: Iterable[Line]
+) -> Verified:
     """Check the site of `settings`, in one snapshot that changes nothing; see `verify`."""
     key = Signer.from_file(settings.audit_signing_key_file).public
     engine = create_engine(settings.database_url, poolclass=NullPool)
     snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with Session(snapshot) as session:
-        return verify(session, anchors, key)
+        return verify(session, anchors, key, journal)

@@ -19,25 +19,38 @@ def verify_log(
     anchors: Annotated[
         Path | None, typer.Option(help="A copy of the anchors file kept elsewhere")
     ] = None,
+    journal: Annotated[
+        Path | None, typer.Option(help="A copy of the spend journal kept elsewhere")
+    ] = None,
 ) -> None:
     """Check the log, the ledger and every answer against what was signed; 1 if anything differs.
 
     Reads the database itself, with CARREL_DATABASE_URL or the settings of --data-dir.
     """
     from carrel_site.audit.anchors import read_anchors
-    from carrel_site.audit.verify import Broken, verify_site
+    from carrel_site.audit.errors import Broken
+    from carrel_site.audit.verify import verify_site
+    from carrel_site.ledger.journal import JournalDamaged, read_journal
     from carrel_site.settings import Settings
 
     settings = Settings(data_dir=data_dir)
     try:
-        found = verify_site(settings, list(read_anchors(anchors or settings.anchors_file)))
-    except Broken as broken:
+        heads = list(read_anchors(anchors or settings.anchors_file))
+        spends = read_journal(journal or settings.spend_journal_file)
+        found = verify_site(settings, heads, spends)
+    except (Broken, JournalDamaged) as broken:
         typer.echo(f"BROKEN: {broken}", err=True)
         raise typer.Exit(1) from None
     typer.echo(
         f"Whole: {found.events} events, {found.entries} ledger entries of {found.accounts} "
-        f"accounts and {found.answers} answers, against {found.anchors} signed heads."
+        f"accounts and {found.answers} answers, against {found.anchors} signed heads and "
+        f"{found.journal_lines} lines of the spend journal."
     )
+    for first, last in found.restores:
+        typer.echo(
+            f"An earlier database was restored: it lost events {first} to {last} of the log, "
+            "and what they said was spent is charged again. Was that you?"
+        )
     if found.anchors == 0:
         typer.echo("No signed heads were found: a rewritten log could not be told.", err=True)
 

@@ -27,8 +27,8 @@ class LedgerAccount(Base):
     __table_args__ = (
         UniqueConstraint("population_id", "user_id", postgresql_nulls_not_distinct=True),
         CheckConstraint(
-            "(spent1 + reserved1 <= limit1 OR spent2 + reserved2 <= limit2)"
-            " AND spent_delta + reserved_delta <= limit_delta",
+            "overdrawn OR ((spent1 + reserved1 <= limit1 OR spent2 + reserved2 <= limit2)"
+            " AND spent_delta + reserved_delta <= limit_delta)",
             name="admits",
         ),
         CheckConstraint(
@@ -56,6 +56,8 @@ class LedgerAccount(Base):
     charges: Mapped[int] = _sum()
     unbounded_outputs: Mapped[int] = _sum()
     last_unbounded_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    overdrawn: Mapped[bool] = mapped_column(server_default="false")
+    """A restore brought spending back that is beyond the limits: nothing is admitted meanwhile."""
     entries: Mapped[int] = _sum()
     head_hash: Mapped[str] = mapped_column(server_default="")
     lock: Mapped[int] = mapped_column(server_default="0")
@@ -69,7 +71,8 @@ class LedgerEntry(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "sequence"),
         CheckConstraint(
-            "kind IN ('open', 'raise', 'reserve', 'settle', 'refund', 'unbounded')", name="kind"
+            "kind IN ('open', 'raise', 'reserve', 'settle', 'refund', 'unbounded', 'restore')",
+            name="kind",
         ),
         CheckConstraint("cost1 >= 0 AND cost2 >= 0 AND delta >= 0", name="not_negative"),
         Index(
@@ -98,7 +101,25 @@ class LedgerEntry(Base):
     cost2: Mapped[int] = mapped_column(BigInteger)
     delta: Mapped[int] = mapped_column(BigInteger)
     detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """The mechanism's parameters, or for `open` and `raise` the limits."""
+    """The mechanism's parameters; for `open` and `raise` the limits; for `restore` its reasons."""
     previous_hash: Mapped[str]
     hash: Mapped[str]
     at: Mapped[datetime] = mapped_column(Timestamp)
+
+
+class LostAccount(Base):
+    """An account that the spend journal knows and this database does not: a restore lost it.
+
+    Whoever holds an account like it later pays for what was spent from it.
+    """
+
+    __tablename__ = "lost_accounts"
+
+    head: Mapped[str] = mapped_column(primary_key=True)
+    """The hash of its last entry that was journalled."""
+    population_id: Mapped[str]
+    population: Mapped[str]
+    user_id: Mapped[str | None]
+    user_digest: Mapped[str | None]
+    line: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The journal's line."""

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+from carrel_site.accounts.models import User
+from carrel_site.datasets.models import Population
+from carrel_site.ledger.journal import user_digest
+from carrel_site.ledger.models import LedgerAccount, LedgerEntry, LostAccount
 
 LIMIT_KINDS = ("open", "raise")
 
@@ -49,6 +52,23 @@ def locked(session: Session, account_ids: Iterable[str]) -> list[LedgerAccount]:
             .execution_options(populate_existing=True)
         )
     )
+
+
+def lost(session: Session, account: LedgerAccount) -> list[LostAccount]:
+    """The accounts that a restore lost and that `account` stands for: same population, same
+    person. A population is known again by its name, a person by their e-mail address."""
+    population = session.get_one(Population, account.population_id)
+    query = select(LostAccount).where(
+        (LostAccount.population_id == population.id) | (LostAccount.population == population.name)
+    )
+    if account.user_id is None:
+        query = query.where(LostAccount.user_id.is_(None))
+    else:
+        user = session.get_one(User, account.user_id)
+        query = query.where(
+            (LostAccount.user_id == user.id) | (LostAccount.user_digest == user_digest(user.email))
+        )
+    return list(session.scalars(query.order_by(LostAccount.head)))
 
 
 def of_population(session: Session, population_id: str) -> list[LedgerAccount]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.datasets import BudgetLimits, BudgetPreviewResult
-from carrel_site.audit.log import exact, record
+from carrel_site.audit.log import SITE, exact, record
 from carrel_site.core.clock import now
 from carrel_site.core.db import insert_rows
 from carrel_site.core.errors import InvalidInput
@@ -21,6 +21,8 @@ from carrel_site.ledger import accounting, repository
 from carrel_site.ledger.accounting import NOTHING, Cost, ImpossibleLimits, Limits
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.errors import BudgetExceeded, LimitNotRaised, NoBudget
+from carrel_site.ledger.journal import Spend
+from carrel_site.ledger.lost import missing, most, owed
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
 
 
@@ -64,7 +66,34 @@ def open_account(
         limits=limits.model_dump(),
         entry=entry,
     )
+    lost = [Spend.model_validate(row.line) for row in repository.lost(session, account)]
+    if lost:
+        charge_lost(session, account, lost, continued=True)
     return account
+
+
+def charge_lost(
+    session: Session, account: LedgerAccount, lines: list[Spend], *, continued: bool
+) -> None:
+    """Charge to an account (locked) what the spend journal knows and a restore lost.
+
+    lines: of accounts that came after each other. continued: this account is the last of them,
+    so what it has spent is part of what they had used; otherwise it comes on top. Its open
+    reservations come on top either way: such a run may start again, and answer a second time.
+    The entry may pass the limits; the account then admits nothing.
+    """
+    due = most([owed(line, limits_of(account).orders_milli) for line in lines])
+    spent = Cost((account.spent1, account.spent2), account.spent_delta)
+    cost = missing(due, spent) if continued else due
+    detail = {
+        "heads": [line.head for line in lines],
+        "orders": [list(line.orders) for line in lines],
+        "used": [[*map(str, line.used), str(line.delta)] for line in lines],
+        "journalled_at": [line.at.isoformat() for line in lines],
+    }
+    (entry,) = _append(session, [_Movement(account, "restore", cost, detail)])
+    session.refresh(account)
+    record(session, SITE, "ledger.restored", account.id, heads=detail["heads"], entry=entry)
 
 
 def raise_limit(

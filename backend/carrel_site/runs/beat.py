@@ -21,6 +21,7 @@ from carrel_site.audit import anchors
 from carrel_site.core import idempotency, logs
 from carrel_site.core.clock import now
 from carrel_site.datasets import service as datasets
+from carrel_site.ledger import restores
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests import service as requests
 from carrel_site.runs import repository, service
@@ -112,7 +113,12 @@ def expire(site: Site) -> None:
 
 
 def anchor(site: Site) -> None:
-    """Write the signed head of the audit log outside the database."""
+    """Write outside the database how long the audit log is, and what accounts have spent.
+
+    Before that it is seen whether the database is still the one that was written down last.
+    """
+    restores.reconcile(site)
+    restores.write_spends(site)
     site.db.read(lambda session: anchors.write_anchor(site.settings, session, site.signer))
 
 
@@ -154,6 +160,7 @@ def run_until(site: Site, stopped: threading.Event) -> None:
                     connection.commit()
                     _round(site, schedule)
                     stopped.wait(0.25)
+                _act(site, Duty(anchor, 0))  # what was spent since the last time
         except SQLAlchemyError as error:
             log.warning("beat_without_database", error=str(error))
             stopped.wait(1.0)
@@ -178,11 +185,15 @@ def _round(site: Site, schedule: list[Duty]) -> None:
         if time.monotonic() < duty.due:
             continue
         duty.due = time.monotonic() + duty.every
-        try:
-            duty.act(site)
-        except Exception:
-            # One duty's trouble (a broker that is away) must not stop the others.
-            log.exception("duty_failed", duty=duty.act.__name__)
+        _act(site, duty)
+
+
+def _act(site: Site, duty: Duty) -> None:
+    try:
+        duty.act(site)
+    except Exception:
+        # One duty's trouble (a broker that is away) must not stop the others.
+        log.exception("duty_failed", duty=duty.act.__name__)
 
 
 def _mark_published(session: Session, run_id: str) -> None:

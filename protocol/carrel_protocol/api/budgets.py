@@ -74,7 +74,7 @@ class LedgerEntry(Received):
     id: str
     account_id: str
     sequence: int
-    kind: Literal["open", "raise", "reserve", "settle", "refund", "unbounded"]
+    kind: Literal["open", "raise", "reserve", "settle", "refund", "unbounded", "restore"]
     run_id: str | None
     request_id: str | None
     costs: tuple[int, int]
