@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from carrel_site.core.routes import api_routes
 from tests.factories import make_access, make_dataset, make_population, make_version
 from tests.fixtures.site import AppSite, served
@@ -35,6 +37,7 @@ def test_every_endpoint_is_documented_and_says_what_can_go_wrong(app_site: AppSi
             assert "application/problem+json" in responses["422"]["content"]
 
 
+@pytest.mark.timeout(400)
 def test_schemathesis_finds_no_failure(app_site: AppSite) -> None:
     """As an owner, on a site that has something of everything."""
     owner = app_site.owner.id
@@ -64,6 +67,6 @@ def test_schemathesis_finds_no_failure(app_site: AppSite) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=170,
+            timeout=380,
         )
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]

@@ -110,8 +110,10 @@ class Storage:
         return incoming.keep(self._at(relative), relative)
 
     def discard_upload(self, version_id: str) -> None:
-        """Remove a raw upload; nothing happens when it is not there."""
+        """Remove a raw upload, and every grant to read it; nothing happens when it is not there."""
         self._at(self.upload_path(version_id)).unlink(missing_ok=True)
+        for link in (self.root / "grants").glob(f"*/{_plain(version_id)}"):
+            shutil.rmtree(link.parent, ignore_errors=True)
 
     def uploads(self) -> dict[str, float]:
         """The raw uploads that are here: version id, and when it came (POSIX time)."""

@@ -91,12 +91,15 @@ def test_grants_cannot_be_listed_by_others(storage: Storage) -> None:
     assert (storage.root / "uploads").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_grant_outlives_the_name_it_was_made_from(storage: Storage) -> None:
-    source = storage.root / "uploads" / "ver_a"
-    source.write_bytes(b"raw")
-    path = storage.grant("uploads/ver_a", 60)
+def test_a_discarded_upload_is_gone_with_its_grants(storage: Storage) -> None:
+    for name in ("uploads/ver_a", "uploads/ver_b", "versions/ver_a.parquet"):
+        (storage.root / name).write_bytes(b"x")
+    for name in ("uploads/ver_a", "uploads/ver_a", "uploads/ver_b", "versions/ver_a.parquet"):
+        storage.grant(name, 60)
     storage.discard_upload("ver_a")
-    assert (storage.root / path).read_bytes() == b"raw"
+    storage.discard_upload("ver_a")
+    left = [Path(name).name for name in files(storage)]
+    assert sorted(left) == ["ver_a.parquet", "ver_a.parquet", "ver_b", "ver_b"]
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "versions/../../x", "", "a\x00b"])
