@@ -5,6 +5,7 @@ log's head, which everyone needs, is locked last and held shortest.
 """
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -55,12 +56,17 @@ def event_hash(
 
 
 def exact(value: Any) -> Any:
-    """`value` with every float as its shortest text and every large integer as digits."""
+    """`value` with every float as its shortest text and every large integer as digits.
+
+    The same before PostgreSQL's JSONB has kept `value` and after: JSONB writes a float of 1e16
+    or more as an integer with the digits of its shortest text, and knows no negative zero.
+    """
     match value:
         case bool() | None | str():
             return value
         case float():
-            return repr(value)
+            text = repr(value or 0.0)
+            return str(int(Decimal(text))) if "e+" in text else text
         case int():
             return value if abs(value) < 2**53 else str(value)
         case dict():
