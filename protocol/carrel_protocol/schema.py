@@ -6,6 +6,7 @@ moves numbers outside a domain to its nearest bound and turns unknown categories
 """
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -65,11 +66,12 @@ class RealColumn(_Column):
 
     @model_validator(mode="after")
     def _exact(self) -> "RealColumn":
-        step = Decimal(self.resolution)
+        # Fractions: thirty digits are more than a decimal context divides without an error.
+        step = Fraction(self.resolution)
         if step <= 0:
             raise ValueError(f"column {self.name!r}: resolution must be positive")
         for label, bound in (("lower", self.lower), ("upper", self.upper)):
-            if Decimal(bound) % step:
+            if Fraction(bound) % step:
                 raise ValueError(
                     f"column {self.name!r}: {label} {bound} is no multiple of "
                     f"resolution {self.resolution}"
@@ -85,8 +87,8 @@ class RealColumn(_Column):
 
     @property
     def stored_bounds(self) -> tuple[int, int]:
-        step = Decimal(self.resolution)
-        return int(Decimal(self.lower) / step), int(Decimal(self.upper) / step)
+        step = Fraction(self.resolution)
+        return int(Fraction(self.lower) / step), int(Fraction(self.upper) / step)
 
     @property
     def unit(self) -> Decimal:

@@ -56,6 +56,8 @@ def test_real_bounds_are_whole_steps(one: int, other: int, resolution: str) -> N
         ("0", "1.015", "0.01", "no multiple"),
         ("2", "1", "0.01", "above upper"),
         ("0", "99999999999999999", "0.01", r"more than 2\^53"),
+        ("-999999999999999999", "999999999999999999", "0.000000000001", r"more than 2\^53"),
+        ("0", "999999999999999999", "0.000000000017", "no multiple"),
         ("1e3", "1e4", "1", "pattern"),
         ("nan", "1", "1", "pattern"),
         ("0", "Infinity", "1", "pattern"),
