@@ -231,6 +231,7 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=True),
         sa.Column("rows", sa.BigInteger(), nullable=True),
         sa.Column("units", sa.BigInteger(), nullable=True),
+        sa.Column("units_digest", sa.String(), nullable=True),
         sa.Column("report", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("commitment", sa.String(), nullable=True),
         sa.Column("error", sa.String(), nullable=True),
@@ -338,6 +339,7 @@ def upgrade() -> None:
         sa.Column("price", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("memo_key", sa.String(), nullable=False),
         sa.Column("votes_needed", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=False),
         sa.Column("updated_at", postgresql.TIMESTAMP(timezone=True, precision=6), nullable=False),
@@ -460,6 +462,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("request_id", sa.String(), nullable=False),
         sa.Column("reviewer_id", sa.String(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("decision", sa.String(), nullable=False),
         sa.Column("content_hash", sa.String(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
@@ -471,6 +474,9 @@ def upgrade() -> None:
             ["reviewer_id"], ["users.id"], name=op.f("fk_votes_reviewer_id_users")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_votes")),
+        sa.UniqueConstraint(
+            "request_id", "reviewer_id", "round", name=op.f("uq_votes_request_id_reviewer_id_round")
+        ),
     )
     op.create_index(op.f("ix_votes_request_id"), "votes", ["request_id"], unique=False)
     op.create_table(

@@ -4,7 +4,9 @@ Revision ID: 0002
 Revises: 0001
 
 Tables belong to carrel_owner. The functions below run as their owner, so an account's sums and
-the log's head move only as entries and events are inserted, whatever the application does.
+the log's head move only as entries and events are inserted, whatever the application does. They
+fire after the insert: before it, they would also fire for a row that ON CONFLICT then skips. Their
+search path ends with pg_temp, so that no temporary table can stand in for one of ours.
 """
 
 from alembic import op
@@ -24,7 +26,7 @@ END $$;
 
 APPLY_LEDGER_ENTRY = """
 CREATE FUNCTION apply_ledger_entry() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   account public.ledger_accounts%ROWTYPE;
   held public.ledger_entries%ROWTYPE;
@@ -126,7 +128,7 @@ END $$;
 
 FOLLOW_AUDIT_HEAD = """
 CREATE FUNCTION follow_audit_head() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
   UPDATE audit_head SET sequence = NEW.sequence, hash = NEW.hash
     WHERE sequence = NEW.sequence - 1 AND hash = NEW.previous_hash;
@@ -149,11 +151,11 @@ END $$;
 """
 
 TRIGGERS = """
-CREATE TRIGGER apply BEFORE INSERT ON ledger_entries
+CREATE TRIGGER apply AFTER INSERT ON ledger_entries
   FOR EACH ROW EXECUTE FUNCTION apply_ledger_entry();
 CREATE TRIGGER open_empty BEFORE INSERT ON ledger_accounts
   FOR EACH ROW EXECUTE FUNCTION open_empty_account();
-CREATE TRIGGER follow_head BEFORE INSERT ON audit_events
+CREATE TRIGGER follow_head AFTER INSERT ON audit_events
   FOR EACH ROW EXECUTE FUNCTION follow_audit_head();
 CREATE TRIGGER keep_epoch BEFORE UPDATE OF epoch ON runs
   FOR EACH ROW EXECUTE FUNCTION keep_epoch();

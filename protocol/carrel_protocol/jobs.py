@@ -36,6 +36,8 @@ class QueryContent(Sent):
     claimed: tuple["Claimed", ...]
     """What each primitive was priced at; a worker refuses noise too small for it."""
     confidence: float = 0.95
+    purpose: str = ""
+    """What the requester said it is for: reviewers approve a question for a purpose."""
 
     def content_hash(self) -> str:
         return tagged_hash("request-content/query/1", self.model_dump(mode="json"))
@@ -123,6 +125,8 @@ class IngestSucceeded(Sent):
     size: int
     rows: int
     units: int
+    units_digest: str
+    """SHA-256 of the distinct unit ids in order; owner-only, and stored under the site's key."""
     report: dict[str, dict[str, int]]
     """Per column, owner-only: {"clamped": n, "nulls": n, "unknown": n}."""
 

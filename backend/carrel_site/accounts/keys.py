@@ -12,7 +12,7 @@ from carrel_site.accounts.errors import PersonInactive, ScopesExceeded
 from carrel_site.accounts.models import ApiKey, User
 from carrel_site.audit.log import record
 from carrel_site.core.clock import now
-from carrel_site.core.errors import NotFound
+from carrel_site.core.errors import Forbidden, NotFound
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import newest_first
@@ -53,6 +53,11 @@ def create(session: Session, user: User, asked: KeyCreate, actor: str) -> ApiKey
 
 def create_by(session: Session, caller: Caller, user_id: str, asked: KeyCreate) -> ApiKeyWithSecret:
     """A key made with another key, whose scopes it cannot exceed. Raises `ScopesExceeded`."""
+    if Scope.REVIEW in asked.scopes and user_id != caller.user_id:
+        raise Forbidden(
+            "A key that votes is made by whoever votes with it: two people are two people.",
+            advice="Let them sign in and make it themselves (POST /api/v1/tokens).",
+        )
     beyond = set(asked.scopes) - caller.scopes
     if beyond:
         raise ScopesExceeded(

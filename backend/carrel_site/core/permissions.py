@@ -23,6 +23,7 @@ class Permission(StrEnum):
     BUDGETS_MANAGE = "budgets.manage"
     REQUESTS_ASK = "requests.ask"
     REQUESTS_READ = "requests.read"
+    REQUESTS_COMMENT = "requests.comment"
     REQUESTS_REVIEW = "requests.review"
     RUNS_DIAGNOSE = "runs.diagnose"
     AUDIT_READ = "audit.read"
@@ -50,6 +51,7 @@ TABLE: dict[Permission, tuple[frozenset[Role], Scope]] = {
     Permission.BUDGETS_MANAGE: (_OWNER, Scope.ADMIN),
     Permission.REQUESTS_ASK: (frozenset({Role.OWNER, Role.REVIEWER, Role.RESEARCHER}), Scope.ASK),
     Permission.REQUESTS_READ: (_EVERYONE, Scope.READ),
+    Permission.REQUESTS_COMMENT: (_EVERYONE - {Role.AUDITOR}, Scope.ASK),
     Permission.REQUESTS_REVIEW: (_STAFF, Scope.REVIEW),
     Permission.RUNS_DIAGNOSE: (_WATCHERS, Scope.READ),
     Permission.AUDIT_READ: (_WATCHERS, Scope.READ),

@@ -81,14 +81,22 @@ def version_ready(session: Session, site: Site, version_id: str, result: IngestS
     version = repository.version(session, version_id)
     if version is None or version.state != "ingesting":
         return
+    noted = version.id in repository.same_people(session, [version.id])  # by its bytes
     version.state = "ready"
     version.digest = result.digest
     version.size = result.size
     version.rows = result.rows
     version.units = result.units
+    if result.units:
+        key = site.settings.site_key
+        version.units_digest = tagged_hmac(key, "units/1", result.units_digest)
     version.report = result.report
-    version.commitment = tagged_hmac(site.settings.site_key, "data-commitment/1", result.digest)
+    version.commitment = tagged_hmac(
+        site.settings.site_key, "data-commitment/1", [version.id, result.digest]
+    )
     session.flush()
+    if not noted:
+        note_same_people(session, version, SITE)
     dataset = repository.dataset(session, version.dataset_id, lock=True)
     assert dataset is not None
     choose_current(session, dataset)
@@ -102,6 +110,14 @@ def version_ready(session: Session, site: Site, version_id: str, result: IngestS
         current=dataset.version_id == version.id,
     )
     after_commit(session, lambda: site.storage.discard_upload(version_id))
+
+
+def note_same_people(session: Session, version: DatasetVersion, actor: str) -> str | None:
+    """The population that `version` looks to be about, where it is another; kept in the log."""
+    name = repository.same_people(session, [version.id]).get(version.id)
+    if name is not None:
+        record(session, actor, "version.same_people", version.id, population=name)
+    return name
 
 
 def version_failed(session: Session, version_id: str, error: str) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -38,6 +38,8 @@ class Request(Base):
     memo_key: Mapped[str]
     """Empty once the request has ended without an answer: failures are not remembered."""
     votes_needed: Mapped[int]
+    round: Mapped[int]
+    """Raised by every edit; only votes of the current round count."""
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     updated_at: Mapped[datetime] = mapped_column(Timestamp)
@@ -45,13 +47,15 @@ class Request(Base):
 
 
 class Vote(Base):
-    """A decision on one content hash. Votes on an earlier hash stay, and no longer count."""
+    """A decision on what its reviewer was shown. Votes of earlier rounds stay, and do not count."""
 
     __tablename__ = "votes"
+    __table_args__ = (UniqueConstraint("request_id", "reviewer_id", "round"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
     reviewer_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    round: Mapped[int]
     decision: Mapped[str]
     content_hash: Mapped[str]
     reason: Mapped[str]

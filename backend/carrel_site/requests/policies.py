@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from carrel_protocol.api.datasets import DatasetPolicy
-from carrel_site.requests.models import Vote
+from carrel_site.requests.models import Request, Vote
 
 
 def approval(
@@ -16,11 +16,12 @@ def approval(
     return "review"
 
 
-def enough(votes: Iterable[Vote], content_hash: str, needed: int) -> bool:
-    """Whether `needed` different people approved exactly this content."""
-    approved = {
-        vote.reviewer_id
-        for vote in votes
-        if vote.decision == "approve" and vote.content_hash == content_hash
-    }
-    return len(approved) >= needed
+def counts(vote: Vote, request: Request) -> bool:
+    """Whether a vote is about the request as it is: the same content, and no edit since."""
+    return vote.round == request.round and vote.content_hash == request.content_hash
+
+
+def enough(votes: Iterable[Vote], request: Request) -> bool:
+    """Whether as many different people as it takes approved the request as it is."""
+    approved = {v.reviewer_id for v in votes if v.decision == "approve" and counts(v, request)}
+    return len(approved) >= request.votes_needed

@@ -4,7 +4,6 @@ Everything here comes from public facts: the declared table, the policy, the ask
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -13,7 +12,6 @@ from carrel_protocol.api.requests import Price, QueryAsk
 from carrel_protocol.canonical import tagged_hash
 from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
-from carrel_site.core.clock import now
 from carrel_site.core.errors import InvalidInput
 from carrel_site.core.http import Caller
 from carrel_site.datasets import service as datasets
@@ -32,13 +30,7 @@ from carrel_site.pricing.price import (
 from carrel_site.pricing.sql import parse_sql
 from carrel_site.pricing.words import in_words
 from carrel_site.requests import policies
-from carrel_site.runs import repository as runs
-from carrel_site.runs.errors import KindPaused
-
-MISBEHAVIOUR_WINDOW = timedelta(days=30)
-FAILURES_ALLOWED = 3
-OVERRUNS_ALLOWED = 3
-EXTRA_RUNGS = 2
+from carrel_site.requests.standing import Standing, standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +43,12 @@ class Quote:
     costs: dict[str, Cost]
     """By account id, before the minimum charge."""
     memo_key: str
-    account_id: str
-    paused: bool
+    standing: Standing
 
 
-def quote(session: Session, caller: Caller, ask: QueryAsk, *, review: bool = False) -> Quote:
+def quote(
+    session: Session, caller: Caller, ask: QueryAsk, *, purpose: str = "", review: bool = False
+) -> Quote:
     """Work out what `ask` means and costs for `caller`; reserves and reads nothing."""
     dataset = datasets.get_answerable(session, caller, ask.dataset)
     table = dataset.table
@@ -78,14 +71,14 @@ def quote(session: Session, caller: Caller, ask: QueryAsk, *, review: bool = Fal
         noise=priced.noise,
         claimed=priced.claimed,
         confidence=ask.target.confidence if ask.target.kind == "accuracy" else CONFIDENCE,
+        purpose=purpose,
     )
-    at = now()
-    failures, overruns = runs.misbehaviour(session, accounts.mine.id, at - MISBEHAVIOUR_WINDOW, at)
+    known = standing(session, accounts.mine.id)
     deadline = deadlines.deadline_ms(
         table.size.rows,
         priced.lowered,
         plan,
-        extra_rungs=EXTRA_RUNGS if overruns >= OVERRUNS_ALLOWED else 0,
+        extra_rungs=known.extra_rungs,
     )
     costs = {
         account.id: priced.cost(ledger.limits_of(account).orders_milli) for account in accounts
@@ -96,18 +89,8 @@ def quote(session: Session, caller: Caller, ask: QueryAsk, *, review: bool = Fal
         price=_price(accounts, priced, costs, content, deadline, dataset.policy, review=review),
         costs=costs,
         memo_key=_memo_key(content, accounts.mine.id),
-        account_id=accounts.mine.id,
-        paused=failures >= FAILURES_ALLOWED,
+        standing=known,
     )
-
-
-def refuse_if_paused(quoted: Quote) -> None:
-    """Raise `KindPaused` when too many of the account's private runs failed lately."""
-    if quoted.paused:
-        raise KindPaused(
-            f"{FAILURES_ALLOWED} of your private queries failed within "
-            f"{MISBEHAVIOUR_WINDOW.days} days, so new ones wait until the owner has looked."
-        )
 
 
 def _plan(ask: QueryAsk, dataset: AnswerableDataset) -> QueryPlan:
@@ -155,7 +138,7 @@ def _price(
 def _memo_key(content: QueryContent, account_id: str) -> str:
     """What makes two questions the same one: asked twice, it is paid once.
 
-    The content without its policy: a changed rule does not make an answer another one.
+    The content without its policy and purpose: neither makes an answer another one.
     """
-    asked = content.model_dump(mode="json", exclude={"policy_revision"})
+    asked = content.model_dump(mode="json", exclude={"policy_revision", "purpose"})
     return tagged_hash("memo/1", [account_id, asked])

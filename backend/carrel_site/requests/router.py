@@ -34,6 +34,7 @@ router = APIRouter(prefix="/api/v1", tags=["requests"])
 
 Asker = Annotated[Caller, require(Permission.REQUESTS_ASK)]
 Reader = Annotated[Caller, require(Permission.REQUESTS_READ)]
+Commenter = Annotated[Caller, require(Permission.REQUESTS_COMMENT)]
 Reviewer = Annotated[Caller, require(Permission.REQUESTS_REVIEW)]
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
 
@@ -183,8 +184,7 @@ def comments(request_id: str, site: SiteDep, caller: Reader) -> tuple[Comment, .
     """A request's thread, oldest first."""
 
     def work(session: Session) -> tuple[Comment, ...]:
-        service.visible(session, caller, request_id)
-        return tuple(views.comment(*row) for row in repository.comments(session, request_id))
+        return views.comments(session, caller, service.visible(session, caller, request_id))
 
     return site.db.read(work)
 
@@ -194,7 +194,7 @@ def comment(
     request_id: str,
     written: CommentText,
     site: SiteDep,
-    caller: Reader,
+    caller: Commenter,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Comment:
     """Add to a request's thread."""

@@ -33,7 +33,8 @@ from carrel_site.pricing import price
 from carrel_site.requests import policies, repository, states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
 from carrel_site.requests.models import Comment, Request, Vote
-from carrel_site.requests.quote import Quote, quote, refuse_if_paused
+from carrel_site.requests.quote import Quote, quote
+from carrel_site.requests.standing import refuse_if_busy, standing
 from carrel_site.runs import clock
 from carrel_site.runs import repository as run_rows
 from carrel_site.runs import service as runs
@@ -58,13 +59,13 @@ class Asked:
 
 def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -> Asked:
     """Ask. The same question by the same account gives the earlier request."""
-    quoted = quote(session, caller, asked, review=asked.review)
+    quoted = quote(session, caller, asked, purpose=asked.purpose, review=asked.review)
     dataset = quoted.dataset.dataset
     earlier = _asked_before(session, quoted.memo_key)
     if earlier is not None:
         record(session, caller.user_id, "request.reused", earlier.id)
         return Asked(earlier, reused=True, dataset_name=dataset.name, run=None)
-    refuse_if_paused(quoted)
+    quoted.standing.refuse_if_paused()
     at = now()
     automatic = quoted.price.approval == "automatic"
     request = Request(
@@ -75,6 +76,7 @@ def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -
         state=RequestState.SUBMITTED.value,
         purpose=asked.purpose,
         votes_needed=0 if automatic else quoted.dataset.policy.reviewers,
+        round=1,
         version=1,
         created_at=at,
         updated_at=at,
@@ -105,7 +107,7 @@ def edit(
 ) -> Request:
     """Ask something else in place of what was returned or not yet decided; voids its votes."""
     request = _own(session, caller, request_id)
-    if etag != etag_of(request):
+    if etag.removeprefix("W/") != etag_of(request):
         raise PreconditionFailed("The request has changed since you read it.")
     if request.state not in (RequestState.SUBMITTED, RequestState.CHANGES_REQUESTED):
         raise states.InvalidTransition(f"This request is {request.state}; it cannot be edited.")
@@ -119,14 +121,15 @@ def edit(
             "bounds": change.bounds or request.bounds,
         }
     )
-    quoted = quote(session, caller, asked, review=True)
+    purpose = request.purpose if change.purpose is None else change.purpose
+    quoted = quote(session, caller, asked, purpose=purpose, review=True)
     earlier = _asked_before(session, quoted.memo_key)
     if earlier is not None and earlier.id != request.id:
         raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
     before = request.content_hash
+    request.round += 1
     _take_content(request, asked, quoted)
-    if change.purpose is not None:
-        request.purpose = change.purpose
+    request.purpose = purpose
     request.expires_at = now() + timedelta(days=quoted.dataset.policy.request_days)
     request.votes_needed = max(request.votes_needed, quoted.dataset.policy.reviewers)
     if request.state == RequestState.CHANGES_REQUESTED:
@@ -166,12 +169,13 @@ def decide(
     if content_hash != request.content_hash:
         raise ContentChanged("Your decision names another content than this request's.")
     cast = [vote for vote, _ in repository.votes(session, request.id)]
-    if any(v.reviewer_id == caller.user_id and v.content_hash == content_hash for v in cast):
+    if any(v.reviewer_id == caller.user_id and v.round == request.round for v in cast):
         raise Conflict("You have voted on this version already.")
     vote = Vote(
         id=new_id("vot"),
         request_id=request.id,
         reviewer_id=caller.user_id,
+        round=request.round,
         decision=decision,
         content_hash=content_hash,
         reason=reason,
@@ -195,7 +199,7 @@ def decide(
         _move(request, RequestState.CHANGES_REQUESTED)
         request.expires_at = None
         record(session, caller.user_id, "request.changes_requested", request.id)
-    elif policies.enough([*cast, vote], content_hash, request.votes_needed):
+    elif policies.enough([*cast, vote], request):
         _move(request, RequestState.APPROVED)
         record(session, SITE, "request.approved", request.id, content=content_hash)
         _queue_or_wait(session, site, request)
@@ -313,6 +317,8 @@ def _queue_approved(session: Session, site: Site, request: Request) -> None:
             "Whoever asked this has no access to the dataset any more.",
             advice="Give them access again, or reject the request.",
         )
+    mine = ledger.purse(session, population, request.requester_id).mine
+    standing(session, mine.id).refuse_if_paused()
     _reserve_and_queue(session, site, request, content, population)
 
 
@@ -326,11 +332,12 @@ def _reserve_and_queue(
         for account in accounts
     }
     charges = ledger.charges(accounts, costs)
+    deadline_ms = int(request.price["deadline_ms"])
+    refuse_if_busy(session, accounts.mine.id, deadline_ms)
     _move(request, RequestState.QUEUED)
     request.expires_at = None
     if request not in session:
         insert_rows(session, [request])
-    deadline_ms = int(request.price["deadline_ms"])
     run = runs.queue_query(session, site, request, accounts.mine.id, deadline_ms)
     entries = ledger.reserve(
         session,

@@ -18,7 +18,7 @@ from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
-from carrel_site.requests import models, repository
+from carrel_site.requests import models, policies, repository
 from carrel_site.requests.service import Asked, etag_of
 from carrel_site.runs import clock
 from carrel_site.runs import models as run_models
@@ -119,18 +119,32 @@ def _votes(session: Session, caller: Caller, request: models.Request) -> tuple[V
     """Votes, blind until the request is decided: till then each reviewer sees their own."""
     if request.votes_needed == 0:
         return ()
-    undecided = request.state == RequestState.SUBMITTED
     return tuple(
         Vote(
             reviewer=person(reviewer),
             decision=vote.decision,
             content_hash=vote.content_hash,
             reason=vote.reason,
-            counts=vote.content_hash == request.content_hash,
+            counts=policies.counts(vote, request),
             at=vote.at,
         )
         for vote, reviewer in repository.votes(session, request.id)
-        if not undecided
-        or vote.reviewer_id == caller.user_id
-        or vote.content_hash != request.content_hash
+        if not _blind(caller, request, vote.reviewer_id, current=policies.counts(vote, request))
     )
+
+
+def comments(session: Session, caller: Caller, request: models.Request) -> tuple[Comment, ...]:
+    """The thread. What was said with a vote that is still blind is left out."""
+    return tuple(
+        comment(note, author)
+        for note, author in repository.comments(session, request.id)
+        # An edit, and nothing less, touches a request that is not decided.
+        if note.kind != "vote"
+        or not _blind(caller, request, author.id, current=note.at >= request.updated_at)
+    )
+
+
+def _blind(caller: Caller, request: models.Request, reviewer_id: str, *, current: bool) -> bool:
+    """Whether a vote is hidden from `caller`: until the request is decided, everyone else's."""
+    undecided = request.state == RequestState.SUBMITTED
+    return undecided and current and reviewer_id != caller.user_id

@@ -1,6 +1,7 @@
 """Review: votes bound to content, nobody on their own request, returns, expiry, over budget."""
 
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -177,3 +178,85 @@ def test_a_researcher_sees_only_their_own(flow: Flow) -> None:
     for path in ("", "/comments"):
         reply = flow.call(other, "GET", f"/requests/{request['id']}{path}")
         assert reply.status_code == httpx.codes.NOT_FOUND
+
+
+def edit(flow: Flow, request: Any, **change: Any) -> Any:
+    path = f"/requests/{request['id']}"
+    etag = flow.ok(flow.app.researcher, "GET", path)["etag"]
+    return flow.ok(flow.app.researcher, "PUT", path, json=change, headers={"If-Match": etag})
+
+
+def test_an_edited_purpose_voids_votes_too(flow: Flow, another_reviewer: Member) -> None:
+    request = flow.asked(flow.reviewed, purpose="a paper")
+    flow.decide(flow.app.reviewer, request, "approve")
+    edited = edit(flow, request, purpose="a sales list")
+    assert edited["content_hash"] != request["content_hash"]
+    assert flow.decide(another_reviewer, edited, "approve").json()["state"] == "submitted"
+
+
+def test_votes_do_not_come_back_with_what_was_there_before(
+    flow: Flow, another_reviewer: Member
+) -> None:
+    request = flow.asked(flow.reviewed)
+    flow.decide(flow.app.reviewer, request, "approve")
+    edit(flow, request, target={"kind": "epsilon", "epsilon": 0.2})
+    back = edit(flow, request, target={"kind": "epsilon", "epsilon": 0.1})
+    assert back["content_hash"] == request["content_hash"]
+    assert flow.decide(another_reviewer, back, "approve").json()["state"] == "submitted"
+    assert flow.decide(flow.app.reviewer, back, "approve").json()["state"] == "queued"
+
+
+def test_whoever_returned_it_can_approve_what_came_back(
+    flow: Flow, another_reviewer: Member
+) -> None:
+    request = flow.asked(flow.reviewed)
+    flow.decide(flow.app.reviewer, request, "return", "say what for")
+    edited = edit(flow, request, purpose="a paper")
+    flow.decide(another_reviewer, edited, "approve")
+    assert flow.decide(flow.app.reviewer, edited, "approve").json()["state"] == "queued"
+
+
+def test_reasons_of_blind_votes_are_blind(flow: Flow, another_reviewer: Member) -> None:
+    request = flow.asked(flow.reviewed)
+    path = f"/requests/{request['id']}/comments"
+    flow.decide(flow.app.reviewer, request, "approve", "sound, I think")
+    assert len(flow.ok(flow.app.reviewer, "GET", path)) == 1
+    for other in (another_reviewer, flow.app.owner, flow.app.researcher):
+        assert flow.ok(other, "GET", path) == []
+    flow.decide(another_reviewer, request, "approve")
+    assert len(flow.ok(another_reviewer, "GET", path)) == 1
+
+
+def test_an_auditor_writes_nothing(flow: Flow) -> None:
+    request = flow.asked(flow.reviewed)
+    refused = flow.call(
+        flow.app.auditor, "POST", f"/requests/{request['id']}/comments", json={"text": "hm"}
+    )
+    assert refused.status_code == httpx.codes.FORBIDDEN
+
+
+def test_nobody_makes_a_voting_key_for_somebody_else(flow: Flow) -> None:
+    body = {"label": "a second vote", "scopes": ["read", "review"]}
+    reviewer = flow.app.reviewer.id
+    refused = flow.call(flow.app.owner, "POST", f"/users/{reviewer}/keys", json=body)
+    assert refused.status_code == httpx.codes.FORBIDDEN
+    flow.ok(flow.app.reviewer, "POST", "/keys", json=body)
+
+
+def test_a_pause_holds_back_what_was_already_asked(flow: Flow, another_reviewer: Member) -> None:
+    request = flow.asked(flow.reviewed)
+    flow.decide(flow.app.reviewer, request, "approve")
+    for n in range(3):
+        job = flow.worker.claim(flow.asked(flow.open, f"age > {n}")["run"]["id"])
+        flow.worker.fail(job)
+        flow.ended(job.run_id)
+    assert flow.decide(another_reviewer, request, "approve").json()["code"] == "kind_paused"
+
+
+def test_one_account_cannot_hold_the_workers(flow: Flow) -> None:
+    for n in range(3):
+        flow.asked(flow.open, f"age > {n}")
+    flow.execute("UPDATE runs SET deadline_ms = 40000")
+    refused = flow.ask(flow.open, "age > 9")
+    assert refused.status_code == httpx.codes.TOO_MANY_REQUESTS
+    assert refused.json()["advice"]

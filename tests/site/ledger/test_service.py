@@ -20,7 +20,7 @@ from carrel_site.ledger import repository, service
 from carrel_site.ledger.accounting import Cost, pure_cost
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.errors import BudgetExceeded, LimitNotRaised
-from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+from carrel_site.ledger.models import LedgerAccount
 from carrel_site.runs.models import Run
 from tests.fixtures.services import DatabaseUrls
 
@@ -286,3 +286,40 @@ def test_the_application_cannot_move_sums(bank: Bank, database_urls: DatabaseUrl
             connection.execute(statement)  # type: ignore[call-overload]
         assert refused.value.sqlstate in ("42501", "P0001"), statement
 
+
+@pytest.mark.parametrize("kind", ["open", "raise", "reserve", "settle", "refund", "unbounded"])
+def test_an_entry_that_is_not_inserted_moves_nothing(
+    bank: Bank, database_urls: DatabaseUrls, kind: str
+) -> None:
+    """ON CONFLICT DO NOTHING skips the row, and so must the trigger."""
+    run_id = bank.run()
+    bank.reserve(run_id, 0.1)
+    before = bank.account(bank.user_id)
+    forged = (
+        "INSERT INTO ledger_entries (id, account_id, sequence, kind, run_id, cost1, cost2, delta,"
+        " detail, previous_hash, hash, at) SELECT id, account_id, %s, %s, run_id, cost1, cost2,"
+        " delta, detail, %s, 'forged', at FROM ledger_entries WHERE kind = 'reserve'"
+        " AND account_id = %s ON CONFLICT DO NOTHING"
+    )
+    with psycopg.connect(database_urls.app.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(forged, (before.entries + 1, kind, before.head_hash, before.id))
+    after = bank.account(bank.user_id)
+    assert (after.reserved1, after.reserved2) == (before.reserved1, before.reserved2)
+    assert (after.entries, after.head_hash) == (before.entries, before.head_hash)
+
+
+def test_no_temporary_table_stands_in_for_the_runs(bank: Bank, database_urls: DatabaseUrls) -> None:
+    run_id = bank.run()
+    bank.reserve(run_id, 0.1)
+    bank.db.transact(lambda s: s.execute(text("UPDATE runs SET epoch = 1")))
+    with psycopg.connect(database_urls.superuser_dsn, autocommit=True) as admin:
+        name = admin.execute("SELECT current_database()").fetchone()
+        assert name is not None
+        admin.execute(f'GRANT TEMPORARY ON DATABASE "{name[0]}" TO carrel_app')
+
+    def cheat(session: Session) -> None:
+        session.execute(text("CREATE TEMPORARY TABLE runs (id text, epoch integer)"))
+        service.refund(session, run_id)
+
+    with pytest.raises(DBAPIError, match="nothing is refunded"):
+        bank.db.transact(cheat)
