@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from carrel_protocol.answers import QueryAnswer
@@ -13,10 +13,6 @@ from carrel_site.core.db import insert_rows
 from carrel_site.outputs.models import Output
 from carrel_site.requests import states
 from carrel_site.runs.models import Run
-
-
-class Tampered(Exception):
-    """What is stored is not what was approved. Its run fails closed."""
 
 
 def record_answer(session: Session, run: Run, answer: QueryAnswer, at: datetime) -> None:
@@ -36,17 +32,34 @@ def record_answer(session: Session, run: Run, answer: QueryAnswer, at: datetime)
     insert_rows(session, [output])
 
 
-_OF_RUN = select(Output).where(Output.run_id == bindparam("run_id"))
+_DIGEST = select(Output.digest).where(Output.run_id == bindparam("run"))
 
 
-def of_run(session: Session, run_id: str) -> Output | None:
-    return session.scalars(_OF_RUN, {"run_id": run_id}).one_or_none()
+def digest_of(session: Session, run_id: str) -> str | None:
+    """The digest of a run's output; None when it has none."""
+    return session.connection().execute(_DIGEST, {"run": run_id}).scalar_one_or_none()
+
+
+_WITHHOLD = (
+    update(Output)
+    .where(
+        Output.run_id == bindparam("run"),
+        # As `states.step` would have it: what its researcher may still withhold.
+        Output.state.in_(
+            state.value
+            for state, targets in states.OUTPUT.items()
+            if targets.get(OutputState.WITHHELD) is states.Mover.RESEARCHER
+        ),
+    )
+    .values(state=OutputState.WITHHELD.value)
+    .returning(Output.digest)
+)
 
 
 def withhold(session: Session, run_id: str) -> str | None:
-    """Make sure that a run's output, if it has one, is never shown; returns its digest."""
-    output = of_run(session, run_id)
-    if output is None:
-        return None
-    output.state = states.step(states.OUTPUT, output.state, OutputState.WITHHELD, "output")
-    return output.digest
+    """Make sure that a run's output, if it has one, is never shown; returns its digest.
+
+    One statement whether or not there is an output, and the answer is not read: how long a
+    cancellation takes must not tell whether the run had ended.
+    """
+    return session.connection().execute(_WITHHOLD, {"run": run_id}).scalar_one_or_none()

@@ -7,10 +7,11 @@ takes each row in a transaction of its own, so a crash leaves nothing half-done.
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from typing import Protocol
 
 import structlog
 from sqlalchemy import text
@@ -36,6 +37,12 @@ RUN_EXPIRES_AFTER = timedelta(days=1)
 _LOCK = 0x6361_7272_656C
 
 
+class RowWork(Protocol):
+    """What a duty does to one row."""
+
+    def __call__(self, session: Session, row_id: str) -> None: ...
+
+
 @dataclass
 class Duty:
     """Something to do every so often."""
@@ -49,8 +56,9 @@ class Duty:
 def republish(site: Site) -> None:
     """Publish again what has waited while its queue holds fewer messages than rows wait.
 
-    A full queue merely waits its turn; an emptied one was lost. A message too many is harmless:
-    a run is claimed once.
+    Messages do not say how old they are, so they are compared with every row that waits; of
+    those it is the one published longest ago whose message was lost most likely. A message too
+    many is harmless: a run is claimed once.
     """
     for queue in QUEUES:
         waiting = site.db.read(
@@ -58,58 +66,57 @@ def republish(site: Site) -> None:
         )
         if not waiting:
             continue
-        missing = len(waiting) - site.broker.depth(queue)
-        for run_id in waiting[: max(missing, 0)]:
-            site.broker.publish(queue, run_id)
-            site.db.transact(partial(_mark_published, run_id=run_id))
-            log.info("run_republished", run=run_id, queue=queue)
+        queued = site.db.read(partial(repository.count_queued, queue=queue))
+        missing = max(queued - site.broker.depth(queue), 0)
+
+        def work(session: Session, row_id: str, queue: str = queue) -> None:
+            run = repository.lock(session, row_id)
+            if run is not None and run.state == "queued":
+                service.publish(session, site, run)
+                log.info("run_republished", run=row_id, queue=queue)
+
+        _each(site, waiting[:missing], work)
 
 
 def reap_leases(site: Site) -> None:
     """Take runs back from workers that fell silent."""
-    for run_id in site.db.read(lambda session: repository.lease_expired(session, now())):
 
-        def work(session: Session, run_id: str = run_id) -> None:
-            run = repository.lock(session, run_id, skip_locked=True)
-            if run is not None and run.state in ("claimed", "running"):
-                service.lease_lost(session, run)
+    def work(session: Session, row_id: str) -> None:
+        run = repository.lock(session, row_id, skip_locked=True)
+        if run is not None and run.state in ("claimed", "running"):
+            service.lease_lost(session, site, run)
+            log.warning("lease_expired", run=row_id)
 
-        site.db.transact(work)
-        log.warning("lease_expired", run=run_id)
+    _each(site, site.db.read(partial(repository.lease_expired, at=now())), work)
 
 
 def close(site: Site) -> None:
     """Make ends public whose time has come, for which nobody waits."""
-    for run_id in site.db.read(partial(repository.to_close, at=now())):
 
-        def work(session: Session, run_id: str = run_id) -> None:
-            run = repository.lock(session, run_id, skip_locked=True)
-            if run is not None:
-                service.close(session, run)
+    def work(session: Session, row_id: str) -> None:
+        run = repository.lock(session, row_id, skip_locked=True)
+        if run is not None:
+            service.close(session, run)
 
-        site.db.transact(work)
+    _each(site, site.db.read(partial(repository.to_close, at=now())), work)
 
 
 def expire(site: Site) -> None:
     """End requests nobody answered and runs nobody took."""
-    for request_id in site.db.read(lambda session: request_rows.expired(session, now())):
 
-        def end_request(session: Session, request_id: str = request_id) -> None:
-            request = request_rows.lock(session, request_id)
-            if request is not None and request.expires_at and request.expires_at < now():
-                requests.expire(session, request)
+    def end_request(session: Session, row_id: str) -> None:
+        request = request_rows.lock(session, row_id)
+        if request is not None and request.expires_at and request.expires_at < now():
+            requests.expire(session, request)
 
-        site.db.transact(end_request)
-    for run_id in site.db.read(
-        lambda session: repository.abandoned(session, now() - RUN_EXPIRES_AFTER)
-    ):
+    def end_run(session: Session, row_id: str) -> None:
+        run = repository.lock(session, row_id, skip_locked=True)
+        if run is not None and run.state == "queued":
+            service.expire(session, run)
 
-        def end_run(session: Session, run_id: str = run_id) -> None:
-            run = repository.lock(session, run_id, skip_locked=True)
-            if run is not None and run.state == "queued":
-                service.expire(session, run)
-
-        site.db.transact(end_run)
+    _each(site, site.db.read(partial(request_rows.expired, at=now())), end_request)
+    before = now() - RUN_EXPIRES_AFTER
+    _each(site, site.db.read(partial(repository.abandoned, before=before)), end_run)
 
 
 def anchor(site: Site) -> None:
@@ -196,7 +203,11 @@ def _act(site: Site, duty: Duty) -> None:
         log.exception("duty_failed", duty=duty.act.__name__)
 
 
-def _mark_published(session: Session, run_id: str) -> None:
-    run = repository.lock(session, run_id)
-    if run is not None:
-        run.published_at = now()
+def _each(site: Site, ids: Iterable[str], work: RowWork) -> None:
+    """Do `work` for each id, in a transaction of its own."""
+    for row_id in ids:
+        try:
+            site.db.transact(partial(work, row_id=row_id))
+        except Exception:
+            # A row that cannot be worked on must not stop those after it.
+            log.exception("row_failed", row=row_id)

@@ -13,6 +13,10 @@ from carrel_site.runs.models import Run
 
 STEPS = 20
 """Progress moves in so many equal steps of the public deadline."""
+LAST_MULTIPLE = 64
+"""A query that has not ended by so many of its deadlines never will: six doublings."""
+LEAST_LIMIT = timedelta(seconds=60)
+"""For short deadlines, which one slow start of a worker or one lost lease outlasts."""
 
 
 def is_due(run: Run, at: datetime) -> bool:
@@ -30,6 +34,17 @@ def public_state(run: Run) -> RunState:
     if is_public(run):
         return RunState(run.state)
     return RunState.RUNNING if run.claimed_at is not None else RunState.QUEUED
+
+
+def is_hung(run: Run, at: datetime) -> bool:
+    """Whether a private run has gone on past all its public clock allows: it is to fail.
+
+    Counted from its first claim: a rung that is 64 times its deadline, a minute at least.
+    """
+    if run.kind != "query" or run.claimed_at is None:
+        return False
+    limit = max(LAST_MULTIPLE * timedelta(milliseconds=run.deadline_ms), LEAST_LIMIT)
+    return at > run.claimed_at + limit
 
 
 def progress(run: Run, at: datetime) -> float:

@@ -10,6 +10,10 @@ class ClaimLost(SiteError):
     status, code, title = 409, ErrorCode.CLAIM_LOST, "Claim lost"
 
 
+class Tampered(Exception):
+    """What is stored is not what was approved. Its run fails closed."""
+
+
 class KindPaused(SiteError):
     status, code, title = 409, ErrorCode.KIND_PAUSED, "Paused"
     advice = "Ask the owner to look at the failures; they can lift the pause."

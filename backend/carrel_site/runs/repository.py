@@ -1,6 +1,7 @@
 """The runs' queries."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
@@ -9,6 +10,7 @@ from carrel_protocol.api.requests import RunState
 from carrel_site.audit.models import AuditEvent
 from carrel_site.core.models import Timestamp
 from carrel_site.datasets.models import DatasetVersion
+from carrel_site.ledger.models import LedgerEntry
 from carrel_site.outputs.models import Output
 from carrel_site.requests.models import Request
 from carrel_site.runs.models import FailuresExcused, Run
@@ -49,6 +51,19 @@ def with_requester(session: Session, run_id: str) -> tuple[Run, str | None, Outp
     return None if row is None else (row[0], row[1], row[2])
 
 
+_ASKED = (
+    select(Request.id, Request.requester_id)
+    .join(Run, Run.request_id == Request.id)
+    .where(Run.id == bindparam("run_id"))
+)
+
+
+def asked_by(session: Session, run_id: str) -> tuple[str, str] | None:
+    """The ids of a run's request and of its requester; None for a run that nobody asked for."""
+    row = session.execute(_ASKED, {"run_id": run_id}).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
 def of_request(session: Session, request_id: str) -> tuple[Run, Output | None] | None:
     row = session.execute(
         select(Run, Output)
@@ -59,18 +74,48 @@ def of_request(session: Session, request_id: str) -> tuple[Run, Output | None] |
     return None if row is None else (row[0], row[1])
 
 
+_LOGGED = (
+    select(AuditEvent.sequence)
+    .where(
+        AuditEvent.subject == Request.id,
+        AuditEvent.action == "request.approved",
+        AuditEvent.detail["content"].astext == Request.content_hash,
+    )
+    .exists()
+)
+_HELD = (
+    select(
+        func.count().filter(LedgerEntry.kind == "reserve")
+        - func.count().filter(LedgerEntry.kind.in_(("settle", "refund")))
+    )
+    .where(LedgerEntry.run_id == bindparam("run_id"), LedgerEntry.request_id == Request.id)
+    .scalar_subquery()
+)
 _APPROVED = (
-    select(Request, DatasetVersion)
+    select(Request, DatasetVersion, _LOGGED, _HELD)
     .join(DatasetVersion, DatasetVersion.id == Request.content["version_id"].astext)
     .where(Request.id == bindparam("request_id"))
     .execution_options(populate_existing=True)
 )
 
 
-def approved(session: Session, request_id: str) -> tuple[Request, DatasetVersion]:
-    """A request and the version that its content names."""
-    row = session.execute(_APPROVED, {"request_id": request_id}).one()
-    return row[0], row[1]
+class Approved(NamedTuple):
+    """What a run's claim rests on."""
+
+    request: Request
+    version: DatasetVersion
+    """The version that the request's content names."""
+    logged: bool
+    """Whether the log, which nobody may edit, says that just this content was approved."""
+    held: int
+    """How many accounts hold a reservation for this run that has not ended."""
+
+
+def approved(session: Session, request_id: str, run_id: str) -> Approved | None:
+    """None when the request, or the version that its content names, is not there."""
+    parameters = {"request_id": request_id, "run_id": run_id}
+    row = session.execute(_APPROVED, parameters).one_or_none()
+    return None if row is None else Approved(*row)
 
 
 _RECORDED = select(AuditEvent).where(
@@ -111,18 +156,22 @@ def misbehaviour(
 
 
 def queued_before(session: Session, queue: str, at: datetime) -> list[str]:
-    """Ids of runs that were queued before `at` and still wait, oldest first."""
+    """Ids of runs that wait and were last published before `at`, longest ago first."""
+    published = func.coalesce(Run.published_at, Run.queued_at)
     return list(
         session.scalars(
             select(Run.id)
-            .where(
-                Run.state == RunState.QUEUED.value,
-                Run.queue == queue,
-                func.coalesce(Run.published_at, Run.queued_at) < at,
-            )
-            .order_by(Run.queued_at)
+            .where(Run.state == RunState.QUEUED.value, Run.queue == queue, published < at)
+            .order_by(published)
         )
     )
+
+
+def count_queued(session: Session, queue: str) -> int:
+    """How many runs wait, however young."""
+    return session.scalars(
+        select(func.count()).where(Run.state == RunState.QUEUED.value, Run.queue == queue)
+    ).one()
 
 
 def lease_expired(session: Session, at: datetime) -> list[str]:

@@ -60,10 +60,10 @@ def cancel_run(
     """Cancel a run that has not ended. Once a worker has taken it, it stays charged."""
 
     def work(session: Session) -> Run:
-        found = repository.with_requester(session, run_id)
-        if found is None or found[1] != caller.user_id or found[0].request_id is None:
+        asked = repository.asked_by(session, run_id)
+        if asked is None or asked[1] != caller.user_id:
             raise NotFound("There is no such run of yours.")
-        request_rows.lock(session, found[0].request_id)
+        request_rows.lock(session, asked[0])
         run = repository.lock(session, run_id)
         assert run is not None
         service.cancel(session, run, caller.user_id)

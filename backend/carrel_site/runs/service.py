@@ -44,7 +44,7 @@ from carrel_site.pricing.deadlines import visible_at
 from carrel_site.requests import states
 from carrel_site.requests.models import Request
 from carrel_site.runs import clock, repository
-from carrel_site.runs.errors import ClaimLost
+from carrel_site.runs.errors import ClaimLost, Tampered
 from carrel_site.runs.models import FailuresExcused, Run
 from carrel_site.runs.workers import WorkerIdentity
 from carrel_site.site import Site
@@ -53,6 +53,10 @@ ATTEMPTS = 3
 """Fixed: retries never depend on what was read."""
 COMMIT_MARGIN = timedelta(milliseconds=2)
 """An end counts for a rung only if it was known this long before, so that it is committed by it."""
+CELL_MARGIN = timedelta(microseconds=1)
+"""More of that for each value of an answer: some 50 bytes of it to flush, at 50 MB/s."""
+CHARGED_ACCOUNTS = 2
+"""The researcher's and the population's own."""
 QUERY_GRANT_SECONDS = 60.0
 INGEST_GRANT_SECONDS = 6 * 3600.0
 
@@ -110,7 +114,7 @@ def claim(
     job = _query_job if run.kind == "query" else _ingest_job
     try:
         return job(session, site, run, token)
-    except outputs.Tampered as tampered:
+    except Tampered as tampered:
         # What was approved is not what is stored: nothing runs, and the owner is told.
         record(session, SITE, "run.refused", run.id, reason=str(tampered))
         _finish(session, run, RunState.FAILED, at, failure=str(tampered))
@@ -123,7 +127,10 @@ def claim(
 def heartbeat(
     session: Session, site: Site, worker: WorkerIdentity, run_id: str, beat: Heartbeat
 ) -> HeartbeatReply:
-    """Extend the lease. Tells the worker when its run was cancelled."""
+    """Extend the lease. Tells the worker when its run was cancelled.
+
+    Raises `ClaimLost` for a query that has hung: its lease then runs out, and it fails.
+    """
     run = repository.lock(session, run_id)
     if (
         run is not None
@@ -132,9 +139,12 @@ def heartbeat(
     ):
         return HeartbeatReply(cancelled=True)
     run = _held(run, worker, beat.epoch, beat.claim_token)
+    at = now()
+    if clock.is_hung(run, at):
+        raise ClaimLost("This run has gone on for longer than it may.")
     if run.state == RunState.CLAIMED.value:
         run.state = states.step(states.RUN, run.state, RunState.RUNNING, "run")
-    run.lease_until = now() + timedelta(seconds=site.settings.worker_lease_seconds)
+    run.lease_until = at + timedelta(seconds=site.settings.worker_lease_seconds)
     if run.kind == "ingest" and beat.progress is not None:
         run.progress = beat.progress
     return HeartbeatReply(cancelled=False)
@@ -145,12 +155,15 @@ def query_succeeded(
 ) -> None:
     """Record the run's one output, to be shown when its rung comes."""
     run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
-    at = now()
+    _expect(run, result.kind)
     run.cpu_ms, run.wall_ms = result.cpu_ms, result.wall_ms
-    # Lateness of the machine is not the query's: what it consumed itself is.
-    run.overran = result.cpu_ms > run.deadline_ms
-    outputs.record_answer(session, run, result.answer, at)
-    _finish(session, run, RunState.SUCCEEDED, at)
+    # Whatever made the execution longer than its deadline, a busy machine included: the answer
+    # then shows at a later rung, and the next ones are to start higher.
+    run.overran = max(result.cpu_ms, result.wall_ms) > run.deadline_ms
+    outputs.record_answer(session, run, result.answer, now())
+    # The rung is chosen once the answer is written, so that only the commit is left to do.
+    cells = len(result.answer.keys) * len(result.answer.measures)
+    _finish(session, run, RunState.SUCCEEDED, now(), margin=COMMIT_MARGIN + cells * CELL_MARGIN)
 
 
 def ingest_succeeded(
@@ -158,6 +171,7 @@ def ingest_succeeded(
 ) -> None:
     """Make the laid-out version answerable."""
     run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
+    _expect(run, result.kind)
     assert run.version_id is not None
     datasets.version_ready(session, site, run.version_id, result)
     run.progress = 1.0
@@ -181,9 +195,9 @@ def close(session: Session, run: Run) -> None:
     if run.closed_at is not None or not clock.is_due(run, now()):
         return
     detail: dict[str, Any] = {"epoch": run.epoch, "entries": ledger.settle(session, run.id)}
-    output = outputs.of_run(session, run.id)
-    if output is not None:
-        record(session, SITE, "output.released", run.id, **detail, answer=output.digest)
+    answer = outputs.digest_of(session, run.id)
+    if answer is not None:
+        record(session, SITE, "output.released", run.id, **detail, answer=answer)
     else:
         record(session, SITE, "run.failed", run.id, **detail)
     _show(session, run)
@@ -213,6 +227,8 @@ def cancel(session: Session, run: Run, actor: str) -> None:
 def expire(session: Session, run: Run) -> None:
     """End a run (locked) that no worker took: refunded, unless one had claimed it before."""
     at = now()
+    if run.version_id is not None:
+        datasets.version_failed(session, run.version_id, "No worker took the upload in time.")
     if run.epoch > 0:
         _finish(session, run, RunState.FAILED, at, failure="No worker took it up again.")
         return
@@ -220,44 +236,66 @@ def expire(session: Session, run: Run) -> None:
     run.finished_at = run.visible_at = at
     entries = ledger.refund(session, run.id)
     record(session, SITE, "run.expired", run.id, entries=entries)
-    if run.version_id is not None:
-        datasets.version_failed(session, run.version_id, "No worker took the upload in time.")
     _show(session, run)
 
 
-def lease_lost(session: Session, run: Run) -> None:
-    """Put a run (locked) whose worker fell silent back on the queue, or fail it."""
+def lease_lost(session: Session, site: Site, run: Run) -> None:
+    """Put a run (locked) whose worker fell silent back on the queue, or fail it.
+
+    It fails after its last attempt, and when it has hung: another attempt would hang too.
+    """
     at = now()
     if run.lease_until is None or run.lease_until >= at:
         return
     worker = run.worker_id
     run.claim_token_hash = None
-    if run.attempts_left > 0:
+    hung = clock.is_hung(run, at)
+    if run.attempts_left > 0 and not hung:
         run.state = states.step(states.RUN, run.state, RunState.QUEUED, "run")
-        run.published_at = None
         record(session, SITE, "run.requeued", run.id, worker=worker, epoch=run.epoch)
+        publish(session, site, run)
         return
-    reason = f"The worker fell silent {ATTEMPTS} times."
+    reason = "It did not end." if hung else f"The worker fell silent {ATTEMPTS} times."
     if run.version_id is not None:
         datasets.version_failed(session, run.version_id, reason)
     _finish(session, run, RunState.FAILED, at, failure=reason)
 
 
+def publish(session: Session, site: Site, run: Run) -> None:
+    """Tell the workers of a run (locked) that waits, once the transaction has committed."""
+    run.published_at = now()
+    run_id, queue = run.id, run.queue
+    after_commit(session, lambda: site.broker.publish(queue, run_id))
+
+
+def excuse_failures(session: Session, account_id: str, reason: str, actor: str) -> None:
+    """Let an account ask again after too many failures: those so far no longer count."""
+    session.add(
+        FailuresExcused(id=new_id("exc"), account_id=account_id, by=actor, reason=reason, at=now())
+    )
+    record(session, actor, "failures.excused", account_id, reason=reason)
+
+
 def _queue(session: Session, site: Site, run: Run) -> Run:
-    at = now()
     run.id = new_id("run")
     run.state = RunState.QUEUED.value
     run.epoch = 0
     run.attempts_left = ATTEMPTS
-    run.queued_at = run.published_at = at
+    publish(session, site, run)
+    assert run.published_at is not None
+    run.queued_at = run.published_at
     insert_rows(session, [run])
-    run_id, queue = run.id, run.queue
-    after_commit(session, lambda: site.broker.publish(queue, run_id))
     return run
 
 
 def _finish(
-    session: Session, run: Run, state: RunState, at: datetime, *, failure: str | None = None
+    session: Session,
+    run: Run,
+    state: RunState,
+    at: datetime,
+    *,
+    failure: str | None = None,
+    margin: timedelta = COMMIT_MARGIN,
 ) -> None:
     """End a run. Nothing of a private run's end shows before `close`, at a rung of its clock."""
     run.state = states.step(states.RUN, run.state, state, "run")
@@ -269,7 +307,7 @@ def _finish(
         _show(session, run)
         return
     assert run.claimed_at is not None
-    run.visible_at = visible_at(run.claimed_at, run.deadline_ms, at, COMMIT_MARGIN)
+    run.visible_at = visible_at(run.claimed_at, run.deadline_ms, at, margin)
 
 
 def _show(session: Session, run: Run) -> None:
@@ -279,14 +317,23 @@ def _show(session: Session, run: Run) -> None:
 
 def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
     assert run.request_id is not None
-    request, version = repository.approved(session, run.request_id)
+    approved = repository.approved(session, run.request_id, run.id)
+    if approved is None:
+        raise Tampered("The stored content names no version that there is.")
+    request, version = approved.request, approved.version
     content = QueryContent.model_validate(request.content)
     if content.content_hash() != request.content_hash:
-        raise outputs.Tampered("The request's content does not match the hash that was approved.")
+        raise Tampered("The request's content does not match the hash that was approved.")
+    if not approved.logged:
+        raise Tampered("The log names no approval of the request's content.")
+    if approved.held != CHARGED_ACCOUNTS:
+        raise Tampered("The run's charge is not reserved at both accounts.")
     grant = _grant(site, version.id, version.digest, version.size)
-    commitment = tagged_hmac(site.settings.site_key, "data-commitment/1", version.digest)
+    commitment = tagged_hmac(
+        site.settings.site_key, "data-commitment/1", [version.id, version.digest]
+    )
     if not same(commitment, content.data_commitment):
-        raise outputs.Tampered("The stored version is not the one that was approved.")
+        raise Tampered("The stored version is not the one that was approved.")
     return QueryJob(
         run_id=run.id,
         epoch=run.epoch,
@@ -325,11 +372,11 @@ def _ingest_job(session: Session, site: Site, run: Run, token: str) -> IngestJob
 
 def _grant(site: Site, version_id: str, digest: str | None, size: int | None) -> StorageGrant:
     if digest is None or size is None:
-        raise outputs.Tampered("The stored version has no digest.")
+        raise Tampered("The stored version has no digest.")
     try:
         path = site.storage.grant(site.storage.version_path(version_id), QUERY_GRANT_SECONDS)
     except FileNotFoundError:
-        raise outputs.Tampered("The stored version's file is gone.") from None
+        raise Tampered("The stored version's file is gone.") from None
     return StorageGrant(
         path=path, digest=digest, size=size, expires_at=now().timestamp() + QUERY_GRANT_SECONDS
     )
@@ -355,9 +402,7 @@ def _held(run: Run | None, worker: WorkerIdentity, epoch: int, token: str) -> Ru
     return run
 
 
-def excuse_failures(session: Session, account_id: str, reason: str, actor: str) -> None:
-    """Let an account ask again after too many failures: those so far no longer count."""
-    session.add(
-        FailuresExcused(id=new_id("exc"), account_id=account_id, by=actor, reason=reason, at=now())
-    )
-    record(session, actor, "failures.excused", account_id, reason=reason)
+def _expect(run: Run, kind: str) -> None:
+    """Refuse a result of another kind than the run's."""
+    if run.kind != kind:
+        raise Conflict(f"This is the result of a run of kind '{kind}'; the run is '{run.kind}'.")
