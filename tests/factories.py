@@ -172,6 +172,7 @@ def make_version(
     *,
     content: bytes = b"stored",
     ready: bool = True,
+    units_digest: str = "1" * 64,
 ) -> str:
     """A version's id; its stored bytes are `content`, which no test reads as a table."""
     version = DatasetVersion(
@@ -197,6 +198,7 @@ def make_version(
             size=stored.size,
             rows=9,
             units=3,
+            units_digest=units_digest,
             report={},
         )
         version_ready(session, site, version.id, result)

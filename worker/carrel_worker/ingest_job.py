@@ -88,6 +88,7 @@ def _lay_out(
         size=size,
         rows=outcome.rows,
         units=outcome.units,
+        units_digest=outcome.units_digest,
         report=outcome.report,
     )
 

@@ -86,8 +86,11 @@ def add_dataset(
         headers={"Content-Type": "application/octet-stream"},
     )
     typer.echo(f"{file.name} is uploaded ({version['id']}).")
+    _warn_of_same_people(version, population)
     if wait:
         ready = _wait(rest, name, version["id"])
+        if not version["same_people_as"]:
+            _warn_of_same_people(ready, population)
         typer.echo(f"{name} answers: {ready['rows']} rows of {ready['units']} units.")
 
 
@@ -100,6 +103,18 @@ def grant(
     """Let a person ask of a dataset; their budget opens with it."""
     given = connect(data_dir).call("PUT", f"datasets/{name}/access", json={"user": email})
     typer.echo(f"{given['email']} may ask of {name}.")
+
+
+def _warn_of_same_people(version: Any, population: str) -> None:
+    other = version["same_people_as"]
+    if other:
+        typer.echo(
+            f"Warning: the population {other} has a version with the same content or the same "
+            f"units. If {population} and {other} are the same people, two budgets now protect "
+            "them where one was meant: take access to this dataset away, and register it with "
+            f"--population {other}.",
+            err=True,
+        )
 
 
 def _schema(path: Path) -> TableSchema:

@@ -74,6 +74,8 @@ class DatasetVersion(Base):
     size: Mapped[int | None] = mapped_column(BigInteger)
     rows: Mapped[int | None] = mapped_column(BigInteger)
     units: Mapped[int | None] = mapped_column(BigInteger)
+    units_digest: Mapped[str | None]
+    """HMAC of the set of unit ids: whether two versions are about the same ones, and no more."""
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     commitment: Mapped[str | None]
     error: Mapped[str | None]

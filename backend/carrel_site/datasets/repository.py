@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sqlalchemy import Select, bindparam, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from carrel_site.accounts.models import User
 from carrel_site.datasets.models import (
@@ -128,6 +128,35 @@ def version_states(session: Session, version_ids: Iterable[str]) -> dict[str, st
         )
     )
     return {row.id: row.state for row in rows}
+
+
+_EARLIER = aliased(DatasetVersion)
+_THEIRS = aliased(Dataset)
+_SAME_PEOPLE = (
+    select(DatasetVersion.id, Population.name)
+    .join(Dataset, Dataset.id == DatasetVersion.dataset_id)
+    .join(
+        _EARLIER,
+        (_EARLIER.source_digest == DatasetVersion.source_digest)
+        | (_EARLIER.units_digest == DatasetVersion.units_digest),
+    )
+    .join(_THEIRS, _THEIRS.id == _EARLIER.dataset_id)
+    .join(Population, Population.id == _THEIRS.population_id)
+    .where(
+        DatasetVersion.id.in_(bindparam("ids", expanding=True)),
+        _THEIRS.population_id != Dataset.population_id,
+        _EARLIER.state != "failed",
+        _EARLIER.created_at < DatasetVersion.created_at,
+    )
+    .order_by(_EARLIER.created_at.desc(), _EARLIER.id.desc())
+)
+
+
+def same_people(session: Session, version_ids: Iterable[str]) -> dict[str, str]:
+    """For versions with the bytes or the unit ids of an earlier one in another population: the
+    name of the population that had them first."""
+    rows = session.execute(_SAME_PEOPLE, {"ids": list(version_ids)})
+    return {row.id: row.name for row in rows}  # the earliest comes last and stays
 
 
 def access(session: Session, dataset_id: str) -> list[tuple[DatasetAccess, User]]:

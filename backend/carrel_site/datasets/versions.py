@@ -15,7 +15,7 @@ from carrel_site.core.pagination import newest_first
 from carrel_site.datasets import repository
 from carrel_site.datasets.errors import UploadEmpty
 from carrel_site.datasets.models import DatasetVersion
-from carrel_site.datasets.service import missing
+from carrel_site.datasets.service import missing, note_same_people
 from carrel_site.datasets.storage import Storage, Stored, receiving
 from carrel_site.runs.service import queue_ingest
 from carrel_site.site import Site
@@ -85,7 +85,7 @@ def create(session: Session, site: Site, ref: str, upload: Upload, actor: str) -
         source_digest=upload.stored.digest,
         run=run.id,
     )
-    return _view(version, run.id)
+    return _view(version, run.id, note_same_people(session, version, actor))
 
 
 def page(session: Session, ref: str, cursor: str | None, limit: int) -> Page[VersionView]:
@@ -102,14 +102,16 @@ def page(session: Session, ref: str, cursor: str | None, limit: int) -> Page[Ver
         limit,
         lambda version: version,
     )
-    runs = repository.runs_of(session, [row.id for row in rows.items])
+    ids = [row.id for row in rows.items]
+    runs = repository.runs_of(session, ids)
+    people = repository.same_people(session, ids)
     return Page(
-        items=tuple(_view(row, runs.get(row.id)) for row in rows.items),
+        items=tuple(_view(row, runs.get(row.id), people.get(row.id)) for row in rows.items),
         next_cursor=rows.next_cursor,
     )
 
 
-def _view(version: DatasetVersion, run_id: str | None) -> VersionView:
+def _view(version: DatasetVersion, run_id: str | None, same_people_as: str | None) -> VersionView:
     return VersionView(
         id=version.id,
         state=version.state,
@@ -121,4 +123,5 @@ def _view(version: DatasetVersion, run_id: str | None) -> VersionView:
         error=version.error,
         run_id=run_id,
         created_at=version.created_at,
+        same_people_as=same_people_as,
     )

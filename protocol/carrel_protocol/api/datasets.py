@@ -103,6 +103,9 @@ class DatasetVersion(Received):
     error: str | None
     run_id: str | None
     created_at: datetime
+    same_people_as: str | None = None
+    """Another population that has an earlier version with the same bytes or the same unit ids:
+    if these are the same people, this dataset belongs there, where their accounts are."""
 
 
 class AccessGrant(Received):

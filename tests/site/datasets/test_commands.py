@@ -68,6 +68,7 @@ def ingest(app_site: AppSite, stopped: threading.Event) -> None:
                 "size": 1,
                 "rows": 1,
                 "units": 1,
+                "units_digest": "1" * 64,
                 "report": {},
             }
             worker.post(f"{job.run_id}/succeeded", done)
@@ -104,6 +105,21 @@ def test_a_table_is_added_with_its_population_and_waited_for(
     granted = carrel("dataset", "grant", "visits", app_site.researcher.email)
     assert granted.exit_code == 0, granted.output
     assert app_site.call(app_site.researcher, "GET", "/datasets/visits").status_code == 200
+
+
+def test_a_table_that_another_population_has_is_added_with_a_warning(
+    app_site: AppSite, url: str, file: Path
+) -> None:
+    first = add(file, "--together", 20)
+    assert "Warning" not in first.output
+    schema = file.with_name("schema.json")
+    second = carrel(
+        *("dataset", "add", file, "--name", "stays", "--population", "strangers"),
+        *("--together", 20, "--schema", schema),
+    )
+    assert second.exit_code == 0, second.output
+    assert "Warning: the population people has a version with the same content" in second.output
+    assert "--population people" in second.output
 
 
 def test_what_does_not_fit_is_named(app_site: AppSite, url: str, file: Path) -> None:

@@ -66,6 +66,7 @@ def test_an_upload_becomes_a_version_that_a_worker_ingests(app_site: AppSite, da
         "size": 8,
         "rows": 2,
         "units": 2,
+        "units_digest": "1" * 64,
         "report": {"age": {"clamped": 0, "nulls": 0, "unknown": 0}},
     }
     assert worker.post(f"{job.run_id}/succeeded", done).status_code == 204
@@ -166,7 +167,14 @@ def test_ingest_ends_once(app_site: AppSite, dataset: str) -> None:
     db, site = app_site.site.db, app_site.site
     db.transact(lambda session: version_failed(session, version, "row 7 is\x00 odd"))
     result = IngestSucceeded(
-        claim_token="", epoch=1, digest="d", size=1, rows=1, units=1, report={}
+        claim_token="",
+        epoch=1,
+        digest="d",
+        size=1,
+        rows=1,
+        units=1,
+        units_digest="1" * 64,
+        report={},
     )
     db.transact(lambda session: version_ready(session, site, version, result))
     (listed,) = app_site.call(app_site.owner, "GET", PATH).json()["items"]
@@ -180,7 +188,14 @@ def test_the_commitment_hides_the_digest(app_site: AppSite, dataset: str) -> Non
     """The same bytes on two sites have the same digest, and commitments that differ."""
     version = upload(app_site).json()["id"]
     result = IngestSucceeded(
-        claim_token="", epoch=1, digest="a" * 64, size=1, rows=1, units=1, report={}
+        claim_token="",
+        epoch=1,
+        digest="a" * 64,
+        size=1,
+        rows=1,
+        units=1,
+        units_digest="1" * 64,
+        report={},
     )
     site = app_site.site
     commitments = set()

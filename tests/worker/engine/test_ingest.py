@@ -1,6 +1,7 @@
 """Uploads taken in: what is stored, what is counted, what is refused and where."""
 
 import gzip
+import hashlib
 import os
 import signal
 import threading
@@ -22,6 +23,7 @@ from carrel_worker.executors.ingest import (
     IngestError,
     IngestOutOfMemory,
     ingest,
+    lay_out,
     run_in_child,
 )
 from carrel_worker.tables.layout import CodedDifferently, NotATable, new_table, open_table
@@ -87,6 +89,33 @@ def test_values_are_coded_clamped_rounded_and_counted(tmp_path: Path) -> None:
         "smokes": {"clamped": 0, "nulls": 1, "unknown": 1},
         "person": {"clamped": 0, "nulls": 1, "unknown": 0},
     }
+
+
+def test_the_digest_of_the_units_is_of_their_set_alone(tmp_path: Path) -> None:
+    schema = table_of(IntegerColumn(name="age", lower=0, upper=110))
+    other = table_of(BooleanColumn(name="smokes"))
+
+    def digest(schema: TableSchema, *records: tuple[str, str]) -> str:
+        return stored_with_outcome(tmp_path, schema, records)[1].units_digest
+
+    one = digest(schema, ("ann", "3"), ("bob", "4"), ("ann", "5"), ("", "9"))
+    assert one == hashlib.sha256(b"3:ann3:bob").hexdigest()
+    assert one == digest(other, (" bob ", "true"), ("ann", "false"))
+    assert one != digest(schema, ("ann", "3"))
+    assert one != digest(schema, ("ann3:bob", "3"))
+
+
+def test_the_digest_of_many_units_is_that_of_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = table_of(IntegerColumn(name="age", lower=0, upper=110))
+    records = [(str(row % 50), "1") for row in range(120)]
+    whole = stored_with_outcome(tmp_path, schema, records)[1]
+    monkeypatch.setattr(lay_out, "_UNITS_AT_ONCE", 7)
+    parts = stored_with_outcome(tmp_path, schema, records)[1]
+    assert parts == whole
+    text = "".join(f"{len(unit)}:{unit}" for unit in sorted(map(str, range(50))))
+    assert whole.units_digest == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_reals_are_rounded_half_to_even(tmp_path: Path) -> None:

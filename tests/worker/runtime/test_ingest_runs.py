@@ -55,6 +55,7 @@ def test_an_upload_becomes_a_table_that_answers(worker: RunningWorker) -> None:
     path = worker.storage / job["target_path"]
     assert body["digest"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (body["size"], body["rows"], body["units"]) == (path.stat().st_size, 4, 3)
+    assert body["units_digest"] == hashlib.sha256(b"3:ann3:bob3:cid").hexdigest()
     assert body["report"]["age"]["clamped"] == 1
     assert _left(worker) == [job["version_id"]]
     asked = content(3).model_copy(update={"table": content(3).table.model_validate(job["table"])})

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def main() -> None:
     except (MemoryError, IngestOutOfMemory) as error:
         send(error="memory", text=str(error) or "out of memory")
     else:
-        send(rows=outcome.rows, units=outcome.units, report=outcome.report)
+        send(**asdict(outcome))
 
 
 def _die_with(parent: int) -> None:

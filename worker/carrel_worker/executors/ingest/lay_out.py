@@ -1,5 +1,6 @@
 """Coding the staged rows and writing the table."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from carrel_worker.tables.codes import code_type, last_code, null_code, step
 from carrel_worker.tables.layout import Codes, TableFile, new_table
 
 _VALUES_AT_ONCE = 2**21
+_UNITS_AT_ONCE = 2**16
 _SHARE_OF_DUCKDB = 0.3
 """Of the memory allowed. The rest is for what it allocates beside its buffers, the interpreter
 and the values being coded: with less left, 5 million rows failed below 1 GB."""
@@ -41,6 +43,8 @@ class IngestOutcome:
 
     rows: int
     units: int
+    units_digest: str
+    """SHA-256, in hex, of the distinct unit ids in order: equal for equal sets of ids."""
     report: dict[str, dict[str, int]]
     """Per column {"clamped": n, "nulls": n, "unknown": n} over the rows kept; for the unit
     column, "nulls" are the rows that were left out because they name no unit."""
@@ -131,7 +135,22 @@ def _lay_out(
     progress(1.0)
     report = {name: count.report() for name, count in counts.items()}
     report[table.unit_column] = _Counts(nulls=without_unit).report()
-    return IngestOutcome(rows, units, report)
+    return IngestOutcome(rows, units, _units_digest(connection, starts), report)
+
+
+def _units_digest(connection: duckdb.DuckDBPyConnection, starts: NDArray[np.int64]) -> str:
+    """Each id goes in with its length before it, so that no two sets give the same bytes."""
+    sha256 = hashlib.sha256()
+    last = starts.size - 1
+    for first in range(0, last, _UNITS_AT_ONCE):
+        span = [int(starts[first]), int(starts[min(last, first + _UNITS_AT_ONCE)])]
+        text = connection.execute(
+            "SELECT string_agg(strlen(unit) || ':' || unit, '' ORDER BY unit) "
+            "FROM (SELECT DISTINCT unit FROM staged WHERE rowid >= ? AND rowid < ?)",
+            span,
+        ).fetchall()[0][0]
+        sha256.update(text.encode())
+    return sha256.hexdigest()
 
 
 def _write(

@@ -118,7 +118,7 @@ def _follow(
 
 def _outcome(message: dict[str, Any]) -> IngestOutcome:
     if "rows" in message:
-        return IngestOutcome(message["rows"], message["units"], message["report"])
+        return IngestOutcome(**message)
     if message["error"] == "memory":
         raise IngestOutOfMemory(message["text"])
     error = IngestError(message["text"])
