@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
-from carrel_protocol.api.audit import AuditEvent
+from carrel_protocol.api.audit import AuditEvent, AuditKey
 from carrel_protocol.api.common import Page, SignedHead
 from carrel_site.audit import models, repository
 from carrel_site.audit.anchors import latest_anchor, signed_head
@@ -65,6 +65,14 @@ def read_audit_head(site: SiteDep, caller: Anyone) -> SignedHead:
             "No head has been anchored yet.", advice="One is, every minute in which things happen."
         )
     return anchored
+
+
+@router.get("/key", dependencies=[require(Permission.AUDIT_HEAD)])
+def read_audit_key(site: SiteDep) -> AuditKey:
+    """The public key that heads, receipts and exports are signed with."""
+    return AuditKey(
+        key_id=site.signer.key_id, public_key=site.signer.public.public_bytes_raw().hex()
+    )
 
 
 @router.get(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from carrel_site.cli.rest import DataDirOption, connect
+from carrel_site.cli.rest import DataDirOption, connect, refuse
 
 app = typer.Typer(help="The audit log.", no_args_is_help=True)
 
@@ -69,6 +69,36 @@ def export_log(
     with output.open("x") as file:
         for line in lines:
             file.write(line + "\n")
+
+
+@app.command("check")
+def check_exported(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An exported log")],
+    key: Annotated[str, typer.Option(help="The site's public key, as `carrel audit key` gave it")],
+) -> None:
+    """Check an exported log without the site: its chain, and the signature at its end."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from carrel_site.audit.errors import Broken
+    from carrel_site.audit.exports import check_export
+
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+    except ValueError:
+        refuse("a key is 64 hex digits.")
+    try:
+        with file.open() as lines:
+            head = check_export(lines, public)
+    except Broken as broken:
+        typer.echo(f"BROKEN: {broken}", err=True)
+        raise typer.Exit(1) from None
+    typer.echo(f"Whole: {head.sequence} events, signed at {head.at.isoformat()}.")
+
+
+@app.command("key")
+def show_key(data_dir: DataDirOption = _HERE) -> None:
+    """The public key that the site signs with, in hex."""
+    typer.echo(connect(data_dir).call("GET", "audit/key")["public_key"])
 
 
 @app.command("head")

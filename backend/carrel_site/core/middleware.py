@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -62,6 +63,8 @@ class Gate:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._pass(scope, receive, reply)
+            except ClientDisconnect:
+                log.info("client_gone", method=scope["method"])  # nobody is left to answer
             except Exception:
                 log.exception("unexpected_error", method=scope["method"])
                 if started:

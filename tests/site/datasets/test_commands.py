@@ -154,13 +154,37 @@ def test_people_are_added_listed_and_given_keys(
 def test_the_log_is_exported_with_its_signed_end(
     app_site: AppSite, url: str, tmp_path: Path
 ) -> None:
-    carrel("user", "key", app_site.researcher.email)
+    for _ in range(3):
+        carrel("user", "key", app_site.researcher.email)
     path = tmp_path / "log.jsonl"
     assert carrel("audit", "export", path).exit_code == 0
     *events, last = [json.loads(line) for line in path.read_text().splitlines()]
     assert last["head"]["sequence"] == len(events) > 0
     assert carrel("audit", "export").stdout.splitlines()[:-1] == path.read_text().splitlines()[:-1]
     assert json.loads(carrel("audit", "head").output)["sequence"] == len(events)
+
+    key = carrel("audit", "key").stdout.strip()
+    checked = carrel("audit", "check", path, "--key", key)
+    assert checked.exit_code == 0, checked.output
+    assert f"Whole: {len(events)} events" in checked.output
+    lines = path.read_text().splitlines(keepends=True)
+    changed = json.dumps(events[0] | {"actor": "usr_x"}) + "\n"
+    for damage, says in (
+        ([changed, *lines[1:]], "line 1: event 1 does not follow event 0"),
+        (lines[1:], "line 1: event 2 does not follow event 0"),
+        (lines[:-1], "was cut off"),
+        (lines[:-2] + lines[-1:], "not what stands above"),
+        ([*lines, lines[0]], "something follows the signed end"),
+        (["nonsense\n"], "line 1: no event"),
+    ):
+        path.write_text("".join(damage))
+        refused = carrel("audit", "check", path, "--key", key)
+        assert refused.exit_code == 1
+        assert says in refused.output
+    path.write_text("".join(lines))
+    other = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 8032, 7.1
+    assert "not signed by this key" in carrel("audit", "check", path, "--key", other).output
+    assert "64 hex digits" in carrel("audit", "check", path, "--key", "xyz").output
 
 
 def test_a_site_that_does_not_answer_and_a_key_that_is_not_there(

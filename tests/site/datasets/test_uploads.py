@@ -1,10 +1,10 @@
 """Uploads over the API: streamed to disk, made a version, queued for ingest."""
 
-import asyncio
 import hashlib
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from carrel_protocol.jobs import IngestJob, IngestSucceeded
@@ -140,13 +140,13 @@ def asgi_upload(app_site: AppSite, *messages: dict[str, Any]) -> list[dict[str, 
         "scheme": "http",
         "root_path": "",
     }
-    asyncio.run(app_site.app(scope, receive, send))  # type: ignore[arg-type]
+    anyio.run(app_site.app, scope, receive, send)
     return sent
 
 
 def test_a_client_that_goes_away_leaves_nothing(app_site: AppSite, dataset: str) -> None:
     part = {"type": "http.request", "body": CSV, "more_body": True}
-    asgi_upload(app_site, part, part, {"type": "http.disconnect"})
+    assert asgi_upload(app_site, part, part, {"type": "http.disconnect"}) == []
     assert uploads(app_site) == []
     assert app_site.call(app_site.owner, "GET", PATH).json()["items"] == []
 
