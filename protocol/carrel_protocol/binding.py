@@ -11,7 +11,7 @@ bind again what it was sent and refuse a plan that changes.
 from collections.abc import Iterator
 
 from carrel_protocol.conditions import normal_condition
-from carrel_protocol.operands import PlanError, Refusals, find_column
+from carrel_protocol.operands import PlanError, Refusals, TooManyErrors, find_column
 from carrel_protocol.plan import (
     MAX_DEPTH,
     MAX_NODES,
@@ -47,11 +47,18 @@ class PlanNotAllowed(ValueError):
 
 
 def check_plan(plan: QueryPlan, schema: TableSchema) -> QueryPlan:
-    """The normal form of `plan`, or `PlanNotAllowed` with every error that was found.
+    """The normal form of `plan`, or `PlanNotAllowed` with the errors that were found.
 
-    Never recurses deeper than `MAX_DEPTH`, whatever was sent.
+    Never recurses deeper than `MAX_DEPTH`, whatever was sent, and stops at `MAX_ERRORS` errors.
     """
     refusals = Refusals()
+    try:
+        return _checked(plan, schema, refusals)
+    except TooManyErrors:
+        raise PlanNotAllowed(refusals.taken()) from None
+
+
+def _checked(plan: QueryPlan, schema: TableSchema, refusals: Refusals) -> QueryPlan:
     if plan.where is not None:
         _check_size(plan.where, refusals)
     if refusals.errors:

@@ -45,7 +45,6 @@ from carrel_protocol.operands import (
     describe,
     find_column,
     literal,
-    nearest,
     operand,
     written,
 )
@@ -97,6 +96,8 @@ class _Normaliser:
     def __init__(self, schema: TableSchema, refusals: Refusals) -> None:
         self.schema = schema
         self.refusals = refusals
+        self.same_values: dict[tuple[str, str], bool] = {}
+        """Whether two columns have one list of values; lists are long, so compared once."""
 
     def refuse(self, path: str, message: str) -> Refused:
         self.refusals.add(path, message)
@@ -284,7 +285,7 @@ class _Normaliser:
         if right.column is None:
             self.known_category(left.column, right.text, right_path)
             return Comparison(op=op, left=reference, right=TextLiteral(value=right.text))
-        if left.column.categories != right.column.categories:
+        if not self.comparable(left.column, right.column):
             raise self.refuse(
                 right_path,
                 f"{left.column.name!r} and {right.column.name!r} have different lists of values; "
@@ -294,11 +295,17 @@ class _Normaliser:
             return BooleanLiteral(value=op == "eq")
         return ordered(op, reference, ColumnRef(name=right.column.name))
 
+    def comparable(self, one: CategoryColumn, other: CategoryColumn) -> bool:
+        pair = (one.name, other.name)
+        if pair not in self.same_values:
+            self.same_values[pair] = one.categories == other.categories
+        return self.same_values[pair]
+
     def known_category(self, column: CategoryColumn, text: str, path: str) -> None:
-        if text in column.categories:
+        if column.has(text):
             return
         some = ", ".join(repr(value) for value in column.categories[:8])
-        hint = nearest(text, column.categories) or (
+        hint = self.refusals.hint(text, column.categories) or (
             f"; they are {some}{', …' if len(column.categories) > 8 else ''}"
         )
         raise self.refuse(path, f"{text!r} is not among the values of {column.name!r}{hint}")

@@ -5,7 +5,7 @@ refused before any row is read, and the same for every table with that schema.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal, Inexact
 from fractions import Fraction
@@ -33,6 +33,12 @@ MAX_ABS_EXPRESSION = 2**62
 """The largest absolute value an integer expression may be able to take: 64 bits, with room."""
 MAX_CONSTANT = 10**18
 """Constants are smaller than this, as every bound of a domain is (`schema.DecimalText`)."""
+MAX_ERRORS = 10
+"""A refusal names this many errors at most, and says when there are more."""
+MAX_HINTS = 2
+"""A refusal looks for this many nearest names at most: each looks at every candidate."""
+MAX_CANDIDATES = 2000
+"""Among more names than this, no nearest one is looked for."""
 _EXACT = Context(prec=60, traps=[Inexact])
 
 
@@ -45,15 +51,35 @@ class PlanError:
 
 @dataclass(slots=True)
 class Refusals:
-    """The errors found so far."""
+    """The errors found so far, each once."""
 
-    errors: list[PlanError] = field(default_factory=list)
+    errors: dict[PlanError, None] = field(default_factory=dict)
+    hints: int = 0
+    """How many nearest names were looked for."""
 
     def add(self, path: str, message: str) -> None:
-        self.errors.append(PlanError(path, message))
+        """Record an error; raises `TooManyErrors` at the first beyond `MAX_ERRORS`."""
+        error = PlanError(path, message)
+        if error in self.errors:
+            return
+        if len(self.errors) == MAX_ERRORS:
+            self.errors[PlanError(path, "and more from here on; correct those first")] = None
+            raise TooManyErrors
+        self.errors[error] = None
+
+    def hint(self, name: str, names: Sequence[str]) -> str:
+        """`nearest`, where looking for it is cheap; else nothing."""
+        if self.hints >= MAX_HINTS or len(names) > MAX_CANDIDATES:
+            return ""
+        self.hints += 1
+        return nearest(name, names)
 
     def taken(self) -> tuple[PlanError, ...]:
-        return tuple(dict.fromkeys(self.errors))
+        return tuple(self.errors)
+
+
+class TooManyErrors(Exception):
+    """Enough errors are recorded; the rest of the plan is not looked at."""
 
 
 class Refused(Exception):
@@ -133,7 +159,7 @@ def find_column(name: str, schema: TableSchema, path: str, refusals: Refusals) -
         )
         return None
     names = [c.name for c in schema.columns]
-    hint = nearest(name, names) or (
+    hint = refusals.hint(name, names) or (
         f"; the columns are {', '.join(names[:20])}{', …' if len(names) > 20 else ''}"
     )
     refusals.add(path, f"there is no column {name!r}{hint}")

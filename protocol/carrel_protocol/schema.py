@@ -5,8 +5,10 @@ here may be worked out from private rows. Stored tables agree with it by constru
 moves numbers outside a domain to its nearest bound and turns unknown categories into nulls.
 """
 
+from bisect import bisect_left
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -115,6 +117,11 @@ class CategoryColumn(_Column):
         object.__setattr__(self, "categories", tuple(sorted(self.categories)))
         return self
 
+    def has(self, value: str) -> bool:
+        """Whether `value` is one of the categories."""
+        place = bisect_left(self.categories, value)
+        return place < len(self.categories) and self.categories[place] == value
+
 
 Column = Annotated[
     IntegerColumn | RealColumn | BooleanColumn | CategoryColumn, Field(discriminator="type")
@@ -162,7 +169,16 @@ class TableSchema(Sent):
 
     def column(self, name: str) -> Column | None:
         """The column of that name (case is ignored), or None."""
-        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
+        columns, by_name = self.indexed
+        if columns is not self.columns:  # this is a `model_copy` with other columns
+            del self.__dict__["indexed"]
+            _, by_name = self.indexed
+        return by_name.get(name.lower())
+
+    @cached_property
+    def indexed(self) -> tuple[tuple[Column, ...], dict[str, Column]]:
+        """`columns`, and each of them by its name in lower case."""
+        return self.columns, {column.name.lower(): column for column in self.columns}
 
 
 def public_keys(column: Column) -> tuple[int | str | bool | None, ...] | None:

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from carrel_protocol import operands
 from carrel_protocol.binding import PlanNotAllowed, check_plan
 from carrel_protocol.plan import (
     MAX_DEPTH,
@@ -353,6 +354,42 @@ def test_every_error_is_told_at_once() -> None:
         "aggregates[2].column",
         "where.args[0].left",
         "where.args[1].right",
+    ]
+
+
+def test_a_refusal_costs_little_however_much_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def nearest(name: str, names: Sequence[str]) -> str:
+        asked.append(len(names))
+        return ""
+
+    monkeypatch.setattr(operands, "nearest", nearest)
+    few = CategoryColumn(name="few", categories=("a", "b"))
+    many = CategoryColumn(name="many", categories=tuple(f"c{n}" for n in range(5000)))
+    schema = TableSchema(unit_column="u", columns=(few, many), size=DeclaredSize(rows=1, units=1))
+    unknown = tuple(text(f"x{n}") for n in range(1000))
+    nowhere = either(*(compare("eq", f"nowhere{n}", 1) for n in range(200)))
+    for condition, hints in (
+        (In(arg=column("few"), values=unknown), [2] * operands.MAX_HINTS),
+        (In(arg=column("many"), values=unknown), []),
+        (nowhere, [2] * operands.MAX_HINTS),
+    ):
+        asked.clear()
+        with pytest.raises(PlanNotAllowed) as refused:
+            normal(condition, schema)
+        assert asked == hints
+        *told, last = refused.value.errors
+        assert len(told) == operands.MAX_ERRORS
+        assert "and more" in last.message
+
+
+def test_exactly_as_many_errors_as_are_told_are_all() -> None:
+    unknown = tuple(text(f"x{n}") for n in range(operands.MAX_ERRORS))
+    with pytest.raises(PlanNotAllowed) as refused:
+        normal(In(arg=column("region"), values=unknown))
+    assert [error.path for error in refused.value.errors] == [
+        f"where.values[{n}]" for n in range(operands.MAX_ERRORS)
     ]
 
 

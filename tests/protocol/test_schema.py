@@ -126,3 +126,28 @@ def test_unknown_fields_are_errors_and_schemas_read_back() -> None:
     assert TableSchema.model_validate_json(schema.model_dump_json()) == schema
     with pytest.raises(ValidationError, match="extra"):
         TableSchema.model_validate({**schema.model_dump(), "rows": 5})
+
+
+def test_looking_up_a_column_leaves_the_schema_as_it_was() -> None:
+    def schema() -> TableSchema:
+        columns = tuple(BooleanColumn(name=name) for name in ("a", "B"))
+        return TableSchema(unit_column="u", columns=columns, size=SIZE)
+
+    used = schema()
+    assert used.column("b") is used.columns[1]
+    assert used.column("c") is None
+    assert used == schema()
+    assert hash(used) == hash(schema())
+    assert used.model_dump() == schema().model_dump()
+    assert used.model_dump_json() == schema().model_dump_json()
+    other = used.model_copy(update={"columns": (BooleanColumn(name="c"),)})
+    assert other.column("c") is other.columns[0]
+    assert other.column("a") is None
+    assert used.column("a") is used.columns[0]
+
+
+@given(st.sets(st.text(max_size=3), min_size=1), st.text(max_size=3))
+def test_a_category_is_found_where_it_is_listed(values: set[str], value: str) -> None:
+    column = CategoryColumn(name="c", categories=tuple(values))
+    assert column.has(value) is (value in values)
+    assert all(column.has(listed) for listed in values)

@@ -237,10 +237,11 @@ class _QuestionReader(ConditionReader):
         return tuple(aggregates)
 
     def refuse_bare(self, item: _Bare) -> None:
-        refusals = Refusals()
+        refusals = Refusals(hints=len(self.errors))
         column = find_column(item.name, self.schema, "", refusals)
         if column is None:
-            self.errors.extend((item.offset, error.message) for error in refusals.taken())
+            for error in refusals.taken():
+                self.note(item.offset, error.message)
         else:
             self.note(
                 item.offset,

@@ -26,7 +26,7 @@ from carrel_protocol.plan import (
 from carrel_protocol.schema import MAX_ABS_STORED
 from carrel_site.pricing import advice
 from carrel_site.pricing.errors import QueryNotAllowed
-from carrel_site.pricing.scan import Text
+from carrel_site.pricing.scan import MAX_ERRORS, Text
 
 MAX_LISTED = 1000
 MAX_TEXT = 200
@@ -69,16 +69,22 @@ class Leaves:
         return offset
 
     def note(self, offset: int, message: str) -> None:
-        """Record an error that does not keep the rest from being read."""
-        self.errors.append((offset, message))
+        """Record an error that does not keep the rest from being read, up to `MAX_ERRORS`."""
+        if len(self.errors) >= MAX_ERRORS:
+            message = "and more from here on; correct those first"
+            raise self._refused([*self.errors, (offset, message)])
+        if (offset, message) not in self.errors:
+            self.errors.append((offset, message))
 
     def refusal(self, offset: int, message: str) -> QueryNotAllowed:
         """What to raise where nothing more can be read: this error and those before it."""
-        self.note(offset, message)
-        return self.refused()
+        return self._refused([*self.errors, (offset, message)])
 
     def refused(self) -> QueryNotAllowed:
-        ordered = sorted(dict.fromkeys(self.errors))
+        return self._refused(self.errors)
+
+    def _refused(self, errors: list[tuple[int, str]]) -> QueryNotAllowed:
+        ordered = sorted(dict.fromkeys(errors))
         return QueryNotAllowed(self.text.error(offset, message) for offset, message in ordered)
 
     def parts(self, node: exp.Expr, *allowed: str) -> None:

@@ -20,6 +20,7 @@ from carrel_protocol.plan import (
 )
 from carrel_site.pricing.bind import check_plan
 from carrel_site.pricing.errors import QueryNotAllowed
+from carrel_site.pricing.scan import MAX_ERRORS
 from carrel_site.pricing.sql import parse_sql
 from tests.protocol.plans import SCHEMA
 
@@ -345,3 +346,16 @@ def test_any_words_are_read_or_refused(words: list[str]) -> None:
         except QueryNotAllowed:
             continue
         assert check_plan(plan, SCHEMA) == plan
+
+
+def test_a_refusal_names_so_many_errors_and_no_more() -> None:
+    names = ", ".join(f"nowhere{n}" for n in range(900))
+    tables = " AND ".join(f"t{n}.age = 1" for n in range(150))
+    for sql in (
+        f"SELECT {names} FROM people",
+        f"SELECT COUNT(*) FROM people WHERE {tables}",
+        f"SELECT COUNT(*) FROM people WHERE region IN ({', '.join(map(repr, names.split(', ')))})",
+    ):
+        found = refusals(sql)
+        assert len(found) == MAX_ERRORS + 1
+        assert "and more" in found[-1][2]
