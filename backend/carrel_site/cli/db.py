@@ -1,11 +1,13 @@
-"""`carrel db`: the schema."""
+"""`carrel db`: the roles and the schema."""
 
 import typer
 
+from carrel_site.cli.bootstrap import bootstrap_command
 from carrel_site.core.paths import migrations_dir
 from carrel_site.settings import get_settings
 
-app = typer.Typer(help="The database schema.", no_args_is_help=True)
+app = typer.Typer(help="The database: its roles and its schema.", no_args_is_help=True)
+app.command("bootstrap")(bootstrap_command)
 
 
 def upgrade(owner_url: str, revision: str = "head") -> None:
@@ -32,7 +34,7 @@ def upgrade_command(
         typer.echo(
             "Set CARREL_OWNER_DATABASE_URL to the database's URL as carrel_owner, for instance "
             "postgresql+psycopg://carrel_owner@db/carrel; its password may lie in the file "
-            "owner_database_password of CARREL_SECRETS_DIR.",
+            "owner_database_password of CARREL_SECRETS_DIR. `carrel db bootstrap` makes both.",
             err=True,
         )
         raise typer.Exit(2)

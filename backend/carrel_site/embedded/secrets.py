@@ -6,7 +6,7 @@ signing key every audit head that has left the site.
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -37,18 +37,18 @@ GENERATORS: dict[str, Callable[[], str]] = {
 }
 
 
-def ensure_secrets(directory: Path) -> None:
-    """Create `directory` (0700) and each secret that is missing (0600).
+def ensure_secrets(directory: Path, names: Iterable[str] = tuple(GENERATORS)) -> None:
+    """Create `directory` (0700) and each of the secrets `names` that is missing (0600).
 
     Raises SecretsExposed when an existing file is not ours alone.
     """
     directory.mkdir(mode=0o700, exist_ok=True)
-    for name, generate in GENERATORS.items():
+    for name in names:
         path = directory / name
         try:
             status = path.stat()
         except FileNotFoundError:
-            write_secret(path, generate())
+            write_secret(path, GENERATORS[name]())
             continue
         if status.st_uid != os.geteuid() or status.st_mode & 0o077:
             raise SecretsExposed(
