@@ -79,6 +79,7 @@ def create_app(site: Site | None = None) -> FastAPI:
     app.add_middleware(
         Gate,
         max_body=site.settings.request_max_bytes,
+        max_result=site.settings.result_max_bytes,
         https=site.settings.site_url.startswith("https:"),
     )
     return app

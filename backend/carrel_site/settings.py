@@ -13,6 +13,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from carrel_protocol.sensitivity import MAX_ANSWER_BYTES
+
 
 class MissingSecret(RuntimeError):
     """A secret that the site cannot run without is not there, or its file cannot be read."""
@@ -49,7 +51,9 @@ class Settings(BaseSettings):
     upload_max_bytes: int = Field(default=5 * 2**30, gt=0)
     upload_max_concurrent: int = Field(default=2, gt=0)
     request_max_bytes: int = Field(default=2**20, gt=0)
-    """Of a JSON body; uploads have their own cap."""
+    """Of a JSON body; uploads and workers' results have caps of their own."""
+    result_max_bytes: int = Field(default=32 * 2**20, ge=2 * MAX_ANSWER_BYTES)
+    """Of a run's result, as its worker sends it."""
     api_threads: int = Field(default=6, gt=0)
     """Requests that one API process works on at once; the others wait their turn, which is quicker
     for all than many threads that hold row locks while they wait for the interpreter."""

@@ -35,7 +35,7 @@ from carrel_protocol.schema import (
     TableSchema,
     public_keys,
 )
-from carrel_protocol.sensitivity import MAX_KEYS
+from carrel_protocol.sensitivity import MAX_ANSWER_BYTES, MAX_KEYS, answer_bytes
 
 
 class PlanNotAllowed(ValueError):
@@ -66,6 +66,8 @@ def _checked(plan: QueryPlan, schema: TableSchema, refusals: Refusals) -> QueryP
 
     group_by = _group_by(plan, schema, refusals)
     aggregates = _aggregates(plan, schema, refusals)
+    if group_by and not refusals.errors:
+        _check_answer_size(plan, schema, refusals)
     where = None
     if plan.where is not None:
         where = normal_condition(plan.where, schema, "where", refusals)
@@ -112,6 +114,16 @@ def _check_size(root: Expression, refusals: Refusals) -> None:
                 "use a range, or ask for a view",
             )
             return
+
+
+def _check_answer_size(plan: QueryPlan, schema: TableSchema, refusals: Refusals) -> None:
+    size = answer_bytes(plan, schema)
+    if size > MAX_ANSWER_BYTES:
+        refusals.add(
+            "group_by",
+            f"the answer could take {size / 2**20:.1f} MiB, and {MAX_ANSWER_BYTES // 2**20} MiB "
+            "is the most; ask for fewer aggregates at once, or group by fewer columns",
+        )
 
 
 def _walk(root: Expression) -> Iterator[tuple[int, Expression]]:

@@ -10,12 +10,16 @@ count). Hence L1 ≤ L0·k·m and L2² ≤ L0·(k·m)² (Wilson et al. 2020, arX
 Dwork & Roth 2014, §3.3).
 """
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
+from json.encoder import encode_basestring_ascii
 from typing import Literal
 
 from carrel_protocol.plan import Aggregate, QueryPlan
 from carrel_protocol.schema import (
+    CategoryColumn,
     IntegerColumn,
     RealColumn,
     TableSchema,
@@ -24,6 +28,13 @@ from carrel_protocol.schema import (
 )
 
 MAX_KEYS = 10_000
+MAX_ANSWER_BYTES = 16 * 2**20
+"""How large an answer's JSON may become: a worker sends it, and the site stores it, in one piece.
+
+A site's `result_max_bytes` must be larger.
+"""
+_BYTES_PER_NUMBER = 40
+"""More than the digits of any number that is released, with its sign, quotes and comma."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +159,27 @@ def lower(plan: QueryPlan, schema: TableSchema, bounds: UnitBounds) -> Lowered:
             Measure(aggregate.alias, aggregate.function, index, denominator, centre, unit)
         )
     return Lowered(tuple(primitives), tuple(measures), keys, k, groups)
+
+
+def answer_bytes(plan: QueryPlan, schema: TableSchema) -> int:
+    """How many bytes the JSON of `plan`'s answer may have, by public facts alone.
+
+    A row holds its key, three numbers a measure (value, low, high), and what was released for
+    it: one number, or two for AVG. `plan` must fit `schema`.
+    """
+    keys, texts = 1, Fraction(0)
+    for name in plan.group_by:
+        column = schema.column(name)
+        values = public_keys(column) if column is not None else None
+        if values is None:
+            raise ValueError(f"{name!r} has no public keys to group by")
+        keys *= len(values)
+        if isinstance(column, CategoryColumn):
+            # Each value stands in as many rows as any other.
+            written = sum(len(encode_basestring_ascii(value)) for value in column.categories)
+            texts += Fraction(written, len(values))
+    numbers = sum(5 if aggregate.function == "avg" else 4 for aggregate in plan.aggregates)
+    return math.ceil(keys * (texts + (len(plan.group_by) + numbers) * _BYTES_PER_NUMBER))
 
 
 def _numeric(schema: TableSchema, name: str | None) -> IntegerColumn | RealColumn:

@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _STREAMED = re.compile(r"/api/v1/datasets/[^/]+/versions")
 """Uploads are streamed to disk, and have a cap of their own."""
+_RESULT = re.compile(r"/internal/v1/runs/[^/]+/succeeded")
+"""An answer holds up to `sensitivity.MAX_ANSWER_BYTES`, more than what people send."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -34,9 +36,10 @@ _HEADERS = {
 class Gate:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, max_body: int, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, max_body: int, max_result: int, *, https: bool) -> None:
         self._app = app
         self._max_body = max_body
+        self._max_result = max_result
         self._headers = dict(_HEADERS)
         if https:
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
@@ -76,15 +79,17 @@ class Gate:
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
             refusal = _no_nul(scope)
         elif scope["method"] != "POST" or not _STREAMED.fullmatch(scope["path"]):
-            body = await _read(receive, Headers(scope=scope), self._max_body)
+            result = _RESULT.fullmatch(scope["path"])
+            most, setting = (self._max_result, "RESULT") if result else (self._max_body, "REQUEST")
+            body = await _read(receive, Headers(scope=scope), most)
             if body is None:
                 refusal = problems.problem(
                     scope,
                     413,
                     ErrorCode.PAYLOAD_TOO_LARGE,
                     "Too large",
-                    f"The body of this request may have {self._max_body} bytes.",
-                    advice="Send less, or raise CARREL_REQUEST_MAX_BYTES.",
+                    f"The body of this request may have {most} bytes.",
+                    advice=f"Send less, or raise CARREL_{setting}_MAX_BYTES.",
                 )
             elif b"\\u0000" in body and _holds_nul(body):
                 refusal = _no_nul(scope)

@@ -100,6 +100,19 @@ def test_a_body_over_the_cap_is_refused(app_site: AppSite) -> None:
     assert reply.status_code == 422
 
 
+def test_a_workers_result_has_a_cap_of_its_own(app_site: AppSite) -> None:
+    site = app_site.site.settings
+    path = "/internal/v1/runs/run_x/succeeded"
+    for size, status in ((site.request_max_bytes + 1, 422), (site.result_max_bytes + 1, 413)):
+        reply = app_site.http.post(
+            path, content=b" " * size, headers={"Content-Type": "application/json"}
+        )
+        assert reply.status_code == status
+    assert "CARREL_RESULT_MAX_BYTES" in reply.json()["advice"]
+    other = app_site.http.post(path + "/more", content=b" " * (site.request_max_bytes + 1))
+    assert other.status_code == 413
+
+
 def test_every_answer_has_the_security_headers(app_site: AppSite) -> None:
     for reply in (
         app_site.http.get("/healthz"),
@@ -124,7 +137,7 @@ def test_what_nobody_foresaw_is_a_500_without_details() -> None:
         raise RuntimeError("the patient's name")
 
     problems.install(app)
-    app.add_middleware(Gate, max_body=10, https=True)
+    app.add_middleware(Gate, max_body=10, max_result=10, https=True)
     reply = TestClient(app, raise_server_exceptions=False).get("/boom")
     assert (reply.status_code, reply.json()["code"]) == (500, "internal")
     assert "patient" not in reply.text
