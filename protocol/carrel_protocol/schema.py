@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from carrel_protocol.base import Name, Sent
+from carrel_protocol.base import READABLE, Name, Sent
 
 MAX_ABS_STORED = 2**53 - 1
 MAX_CATEGORIES = 100_000
@@ -27,7 +27,7 @@ DecimalText = Annotated[str, StringConstraints(pattern=r"^-?\d{1,18}(\.\d{1,12})
 class _Column(Sent):
     name: Name
     nullable: bool = True
-    description: str = Field(default="", max_length=2000)
+    description: Annotated[str, StringConstraints(max_length=2000), READABLE] = ""
 
 
 class IntegerColumn(_Column):

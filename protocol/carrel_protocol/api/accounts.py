@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, StringConstraints
 
 from carrel_protocol.api.common import Role
-from carrel_protocol.base import Received, Sent
+from carrel_protocol.base import READABLE, Received, Sent
 
 Email = Annotated[
     str,
@@ -15,7 +15,9 @@ Email = Annotated[
         pattern=r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}$", max_length=320, to_lower=True
     ),
 ]
-Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Label = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), READABLE
+]
 NewPassword = Annotated[SecretStr, Field(min_length=12, max_length=200)]
 
 

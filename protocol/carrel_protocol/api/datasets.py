@@ -1,15 +1,16 @@
 """Populations, datasets, their versions, rules and mocks."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from carrel_protocol.base import Name, Received, Sent, Text
+from carrel_protocol.base import READABLE, Name, Received, Sent, Text
 from carrel_protocol.privacy import EpsilonTarget
 from carrel_protocol.schema import TableSchema
 
-Prose = Field(default="", max_length=20_000)
+Title = Annotated[str, StringConstraints(max_length=200), READABLE]
+Prose = Annotated[str, StringConstraints(max_length=20_000), READABLE]
 
 
 class BudgetLimits(Sent):
@@ -27,7 +28,7 @@ class PopulationCreate(Sent):
     """A set of people that one or more datasets are about, and its two kinds of budget."""
 
     name: Name
-    description: str = Prose
+    description: Prose = ""
     together: BudgetLimits
     """All researchers together: what holds even if they collude."""
     each: BudgetLimits
@@ -57,8 +58,8 @@ class DatasetPolicy(Sent):
 
 class DatasetCreate(Sent):
     name: Name
-    title: str = Field(default="", max_length=200)
-    description: str = Prose
+    title: Title = ""
+    description: Prose = ""
     population: str
     """The population's id or name."""
     table: TableSchema
@@ -68,8 +69,8 @@ class DatasetCreate(Sent):
 class DatasetUpdate(Sent):
     """A new metadata revision. The unit column cannot change: that needs a new dataset."""
 
-    title: str | None = Field(default=None, max_length=200)
-    description: str | None = Field(default=None, max_length=20_000)
+    title: Title | None = None
+    description: Prose | None = None
     table: TableSchema | None = None
     policy: DatasetPolicy | None = None
 

@@ -8,11 +8,13 @@ from pydantic import Field, StringConstraints
 
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.common import Person, SignedHead
-from carrel_protocol.base import Received, Sent, Text
+from carrel_protocol.base import READABLE, Received, Sent, Text
 from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
 from carrel_protocol.privacy import Noise, PrivacyTarget
 from carrel_protocol.schema import UnitBounds
+
+Purpose = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000), READABLE]
 
 
 class RequestState(StrEnum):
@@ -56,7 +58,7 @@ class QueryAsk(Sent):
 
 class RequestCreate(QueryAsk):
     kind: Literal["query"] = "query"
-    purpose: Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)] = ""
+    purpose: Purpose = ""
     review: bool = False
     """Ask for a person's approval even where policy would approve at once."""
 
@@ -114,7 +116,7 @@ class Decision(Sent):
     """A vote, bound to the content its reviewer was shown."""
 
     content_hash: str
-    reason: str = Field(default="", max_length=4000)
+    reason: Annotated[str, StringConstraints(max_length=4000), READABLE] = ""
 
 
 class ReasonedDecision(Sent):
@@ -180,8 +182,7 @@ class RequestEdit(Sent):
     plan: QueryPlan | None = None
     target: PrivacyTarget | None = None
     bounds: UnitBounds | None = None
-    purpose: str | None = Field(default=None, max_length=4000)
-
+    purpose: Purpose | None = None
 
 
 class RunDiagnostics(Received):
