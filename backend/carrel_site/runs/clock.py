@@ -15,8 +15,8 @@ STEPS = 20
 """Progress moves in so many equal steps of the public deadline."""
 LAST_MULTIPLE = 64
 """A query that has not ended by so many of its deadlines never will: six doublings."""
-LEAST_LIMIT = timedelta(seconds=60)
-"""For short deadlines, which one slow start of a worker or one lost lease outlasts."""
+LEAST_LIMIT = timedelta(seconds=120)
+"""For short deadlines: long enough that three workers may die in turn, a lease of 30 s each."""
 
 
 def is_due(run: Run, at: datetime) -> bool:
@@ -39,7 +39,7 @@ def public_state(run: Run) -> RunState:
 def is_hung(run: Run, at: datetime) -> bool:
     """Whether a private run has gone on past all its public clock allows: it is to fail.
 
-    Counted from its first claim: a rung that is 64 times its deadline, a minute at least.
+    Counted from its first claim: a rung that is 64 times its deadline, two minutes at least.
     """
     if run.kind != "query" or run.claimed_at is None:
         return False

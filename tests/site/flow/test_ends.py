@@ -112,9 +112,9 @@ def test_a_query_that_never_ends_fails_however_often_its_worker_beats(
     request = flow.asked(flow.open)
     job = flow.worker.claim(request["run"]["id"])
     assert flow.worker.beat(job).json() == {"cancelled": False}
-    flow.execute("UPDATE runs SET claimed_at = now() - interval '55 s'")
+    flow.execute("UPDATE runs SET claimed_at = now() - interval '115 s'")
     assert flow.worker.beat(job).json() == {"cancelled": False}
-    flow.execute("UPDATE runs SET claimed_at = now() - interval '61 s'")
+    flow.execute("UPDATE runs SET claimed_at = now() - interval '121 s'")
     assert flow.worker.beat(job).json()["code"] == "claim_lost"
     flow.execute(EMPTY_LEASE, id=job.run_id)
     beat()
