@@ -3,6 +3,7 @@
 import time
 import traceback
 
+from carrel_protocol.binding import PlanNotAllowed, check_plan
 from carrel_protocol.jobs import QueryJob, QuerySucceeded
 from carrel_protocol.privacy import MECHANISM_VERSION
 from carrel_worker.delivery import Delivery, Result, deliver, failure
@@ -20,6 +21,10 @@ class ContentChanged(Exception):
 
 class OtherMechanism(Exception):
     """The content was priced for another version of the mechanisms than this worker's."""
+
+
+class PlanNotNormal(Exception):
+    """The plan does not fit the table, or is not in the form that the site approves and hashes."""
 
 
 def run_query(job: QueryJob, slot: Slot, child: ChildProcess) -> Delivery:
@@ -55,7 +60,10 @@ def _result(job: QueryJob, storage: Storage) -> Result:
 
 
 def check_content(job: QueryJob) -> None:
-    """Raise ContentChanged or OtherMechanism unless what was approved is what would run."""
+    """Raise ContentChanged, OtherMechanism or PlanNotNormal unless what was approved would run.
+
+    The site has bound the plan before it was priced; a plan that it could not have is not run.
+    """
     if job.content.content_hash() != job.content_hash:
         raise ContentChanged("the job's content does not have the hash that was approved")
     if job.content.mechanism_version != MECHANISM_VERSION:
@@ -63,3 +71,10 @@ def check_content(job: QueryJob) -> None:
             f"the content asks for mechanisms {job.content.mechanism_version}, "
             f"this worker has {MECHANISM_VERSION}"
         )
+    plan = job.content.plan
+    try:
+        normal = check_plan(plan, job.content.table)
+    except PlanNotAllowed as refused:
+        raise PlanNotNormal(str(refused)) from refused
+    if normal != plan:
+        raise PlanNotNormal("the plan is not its own normal form")

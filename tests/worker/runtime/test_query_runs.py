@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from carrel_protocol.jobs import Claimed
+from carrel_protocol.plan import ColumnRef, Comparison, IntegerLiteral, Not, QueryPlan
 from tests.embedded.procs import eventually
 from tests.worker.runtime.conftest import RunningWorker
 from tests.worker.runtime.jobs import content, grant, lay_out, query_job
@@ -67,6 +68,25 @@ def test_other_mechanism_version_is_not_run(worker: RunningWorker) -> None:
     }
     run = worker.send(worker.site.add(job))
     assert "OtherMechanism" in worker.site.wait_for(run, "failed", 204).body["reason"]
+
+
+def test_a_plan_that_the_site_cannot_have_bound_is_not_run(worker: RunningWorker) -> None:
+    count = content(1000).plan.aggregates
+    age, smokes = ColumnRef(name="age"), ColumnRef(name="smokes")
+    for where, words in (
+        (Not(arg=Comparison(op="gt", left=age, right=IntegerLiteral(value=3))), "normal form"),
+        (smokes, "there is no column"),
+    ):
+        plan = QueryPlan(where=where, aggregates=count)
+        asked = content(1000).model_copy(update={"plan": plan})
+        job = query_job(worker.storage) | {
+            "content": asked.model_dump(mode="json"),
+            "content_hash": asked.content_hash(),
+        }
+        run = worker.send(worker.site.add(job))
+        reason = worker.site.wait_for(run, "failed", 204).body["reason"]
+        assert "PlanNotNormal" in reason
+        assert words in reason
 
 
 def test_noise_below_its_price_is_not_released(worker: RunningWorker) -> None:
