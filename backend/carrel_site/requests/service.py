@@ -34,7 +34,7 @@ from carrel_site.requests import policies, repository, states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
 from carrel_site.requests.models import Comment, Request, Vote
 from carrel_site.requests.quote import Quote, quote
-from carrel_site.requests.standing import refuse_if_busy, standing
+from carrel_site.requests.standing import standing
 from carrel_site.runs import clock
 from carrel_site.runs import repository as run_rows
 from carrel_site.runs import service as runs
@@ -65,7 +65,7 @@ def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -
     if earlier is not None:
         record(session, caller.user_id, "request.reused", earlier.id)
         return Asked(earlier, reused=True, dataset_name=dataset.name, run=None)
-    quoted.standing.refuse_if_paused()
+    quoted.standing.refuse(quoted.price.deadline_ms)
     at = now()
     automatic = quoted.price.approval == "automatic"
     request = Request(
@@ -318,7 +318,7 @@ def _queue_approved(session: Session, site: Site, request: Request) -> None:
             advice="Give them access again, or reject the request.",
         )
     mine = ledger.purse(session, population, request.requester_id).mine
-    standing(session, mine.id).refuse_if_paused()
+    standing(session, mine.id).refuse(int(request.price["deadline_ms"]))
     _reserve_and_queue(session, site, request, content, population)
 
 
@@ -333,7 +333,6 @@ def _reserve_and_queue(
     }
     charges = ledger.charges(accounts, costs)
     deadline_ms = int(request.price["deadline_ms"])
-    refuse_if_busy(session, accounts.mine.id, deadline_ms)
     _move(request, RequestState.QUEUED)
     request.expires_at = None
     if request not in session:

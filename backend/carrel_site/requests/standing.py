@@ -6,15 +6,17 @@ Only what is public counts: a failure or an overrun from the moment its end was 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, literal, select
 from sqlalchemy.orm import Session
 
+from carrel_protocol.api.requests import RunState
 from carrel_protocol.errors import ErrorCode
 from carrel_site.core.clock import now
 from carrel_site.core.errors import SiteError
+from carrel_site.core.models import Timestamp
 from carrel_site.runs import repository as runs
 from carrel_site.runs.errors import KindPaused
-from carrel_site.runs.models import Run
+from carrel_site.runs.models import FailuresExcused, Run
 
 WINDOW = timedelta(days=30)
 FAILURES_ALLOWED = 3
@@ -33,36 +35,65 @@ class TooManyRuns(SiteError):
 class Standing:
     failures: int
     overruns: int
+    live: int
+    """Unfinished runs, and the worker time that they may hold by their public deadlines."""
+    live_ms: int
 
     @property
     def extra_rungs(self) -> int:
         """By how many rungs the account's deadlines are raised."""
         return EXTRA_RUNGS if self.overruns >= OVERRUNS_ALLOWED else 0
 
-    def refuse_if_paused(self) -> None:
-        """Raise `KindPaused` when too many of the account's private runs failed lately."""
+    def refuse(self, deadline_ms: int) -> None:
+        """Raise `KindPaused` or `TooManyRuns` if the account may not run this for now."""
         if self.failures >= FAILURES_ALLOWED:
             raise KindPaused(
                 f"{FAILURES_ALLOWED} private queries of this account failed within {WINDOW.days} "
                 "days, so new ones wait until the owner has looked."
             )
+        if self.live and self.live_ms + deadline_ms > LIVE_MS:
+            raise TooManyRuns(
+                f"{self.live} of your runs are unfinished; together with this one they could hold "
+                f"the workers for more than {LIVE_MS // 1000} seconds."
+            )
+
+
+_FAILED = Run.state == RunState.FAILED.value
+_EXCUSED = (
+    select(func.max(FailuresExcused.at))
+    .where(FailuresExcused.account_id == bindparam("account_id"))
+    .scalar_subquery()
+)
+_LATELY = (
+    select(
+        func.count()
+        .filter(
+            _FAILED & (Run.closed_at > func.coalesce(_EXCUSED, bindparam("since", type_=Timestamp)))
+        )
+        .label("failures"),
+        func.count().filter(Run.overran).label("overruns"),
+    )
+    .where(
+        Run.account_id == bindparam("account_id"),
+        _FAILED | Run.overran,
+        Run.closed_at >= bindparam("since", type_=Timestamp),
+    )
+    .subquery()
+)
+_LIVE = (
+    select(
+        func.count().label("live"),
+        func.coalesce(func.sum(Run.deadline_ms), 0).label("live_ms"),
+    )
+    .where(Run.account_id == bindparam("account_id"), Run.state.in_(runs.LIVE))
+    .subquery()
+)
+_STANDING = select(
+    _LATELY.c.failures, _LATELY.c.overruns, _LIVE.c.live, _LIVE.c.live_ms
+).select_from(_LATELY.join(_LIVE, literal(True)))
 
 
 def standing(session: Session, account_id: str) -> Standing:
-    at = now()
-    return Standing(*runs.misbehaviour(session, account_id, at - WINDOW, at))
-
-
-_LIVE = select(func.count(), func.coalesce(func.sum(Run.deadline_ms), 0)).where(
-    Run.account_id == bindparam("account_id"), Run.state.in_(runs.LIVE)
-)
-
-
-def refuse_if_busy(session: Session, account_id: str, deadline_ms: int) -> None:
-    """Raise `TooManyRuns` when this account's runs would hold the workers for too long."""
-    count, held = session.connection().execute(_LIVE, {"account_id": account_id}).one()
-    if count and held + deadline_ms > LIVE_MS:
-        raise TooManyRuns(
-            f"{count} of your runs are unfinished; together with this one they could hold the "
-            f"workers for more than {LIVE_MS // 1000} seconds."
-        )
+    """How the account stands now."""
+    parameters = {"account_id": account_id, "since": now() - WINDOW}
+    return Standing(*session.connection().execute(_STANDING, parameters).one())

@@ -8,12 +8,11 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RunState
 from carrel_site.audit.models import AuditEvent
-from carrel_site.core.models import Timestamp
 from carrel_site.datasets.models import DatasetVersion
 from carrel_site.ledger.models import LedgerEntry
 from carrel_site.outputs.models import Output
 from carrel_site.requests.models import Request
-from carrel_site.runs.models import FailuresExcused, Run
+from carrel_site.runs.models import Run
 
 LIVE = (RunState.QUEUED.value, RunState.CLAIMED.value, RunState.RUNNING.value)
 
@@ -126,33 +125,6 @@ _RECORDED = select(AuditEvent).where(
 def recorded_event(session: Session, run_id: str) -> AuditEvent | None:
     """The audit event that recorded the run's output."""
     return session.scalars(_RECORDED, {"run_id": run_id}).one_or_none()
-
-
-_EXCUSED = (
-    select(func.max(FailuresExcused.at))
-    .where(FailuresExcused.account_id == bindparam("account_id"))
-    .scalar_subquery()
-)
-_FAILED = Run.state == RunState.FAILED.value
-_MISBEHAVIOUR = select(
-    func.count().filter(
-        _FAILED & (Run.closed_at > func.coalesce(_EXCUSED, bindparam("since", type_=Timestamp)))
-    ),
-    func.count().filter(Run.overran),
-).where(
-    Run.account_id == bindparam("account_id"),
-    _FAILED | Run.overran,
-    Run.closed_at.between(bindparam("since", type_=Timestamp), bindparam("at", type_=Timestamp)),
-)
-
-
-def misbehaviour(
-    session: Session, account_id: str, since: datetime, at: datetime
-) -> tuple[int, int]:
-    """Failures (not excused) and overruns of an account that became public in [since, at]."""
-    parameters = {"account_id": account_id, "since": since, "at": at}
-    row = session.connection().execute(_MISBEHAVIOUR, parameters).one()
-    return row[0], row[1]
 
 
 def queued_before(session: Session, queue: str, at: datetime) -> list[str]:

@@ -200,7 +200,7 @@ def close(session: Session, run: Run) -> None:
         record(session, SITE, "output.released", run.id, **detail, answer=answer)
     else:
         record(session, SITE, "run.failed", run.id, **detail)
-    _show(session, run)
+    run.closed_at = now()  # whoever waits has the same clock: nobody needs to be woken
 
 
 def cancel(session: Session, run: Run, actor: str) -> None:
