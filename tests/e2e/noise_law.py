@@ -93,8 +93,9 @@ class Law:
     def _scale_tail(self, drawn: Integers) -> float:
         """Chernoff's bound on a mean of T = |x| or x² as far from E[T] as seen, either side.
 
-        P[mean ≥ m] ≤ (E[exp(tT)]·exp(−tm))ⁿ for every t > 0, and likewise below. The best t on a
-        grid that the data do not choose from; any t at all gives a bound.
+        P[mean ≥ m] ≤ (E[exp(tT)]·exp(−tm))ⁿ for every t > 0, and likewise below. The bound at
+        the best t of a fixed grid falls as m moves away, so it is below alpha with probability
+        at most alpha.
         """
         power = 1 if self._laplace else 2
         support, folded = self._folded
