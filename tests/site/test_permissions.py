@@ -24,6 +24,32 @@ PUBLIC = {
 INTERNAL = "/internal/v1/"
 
 
+def permissions_of(role: Role) -> set[str]:
+    return {permission.value for permission, (roles, _) in TABLE.items() if role in roles}
+
+
+def test_the_table_itself() -> None:
+    """Written out once more, so that nobody widens a role by accident."""
+    everyone = {
+        "self.read",
+        "keys.manage_own",
+        "datasets.read",
+        "budgets.read_own",
+        "requests.read",
+        "audit.head",
+    }
+    readers = everyone | {"users.read", "access.read", "budgets.read_all"}
+    asking = {"requests.ask", "requests.comment"}
+    assert permissions_of(Role.RESEARCHER) == everyone | asking
+    assert permissions_of(Role.REVIEWER) == readers | asking | {"requests.review"}
+    assert permissions_of(Role.AUDITOR) == readers | {
+        "versions.read",
+        "runs.diagnose",
+        "audit.read",
+    }
+    assert permissions_of(Role.OWNER) == set(Permission)
+
+
 def endpoints(app_site: AppSite) -> list[tuple[str, str, Permission | None]]:
     """(method, path, permission) of every endpoint."""
     return [

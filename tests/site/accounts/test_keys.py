@@ -56,6 +56,13 @@ def test_deactivation_ends_every_key_for_good(app_site: AppSite) -> None:
     assert app_site.call(person, "GET", "/me").status_code == 401
 
 
+def test_an_inactive_persons_key_is_refused_even_if_nobody_revoked_it(app_site: AppSite) -> None:
+    person = app_site.researcher
+    with psycopg.connect(app_site.urls.superuser_dsn) as connection:
+        connection.execute("UPDATE users SET active = false WHERE id = %s", (person.id,))
+    assert app_site.call(person, "GET", "/me").status_code == 401
+
+
 def test_a_change_of_role_takes_effect_at_once(app_site: AppSite) -> None:
     person = app_site.reviewer
     assert app_site.call(person, "GET", "/users").status_code == 200
