@@ -19,13 +19,13 @@ from carrel._errors import InvalidInput, UnexpectedAnswer
 from carrel._frames import data_frame
 from carrel._price import privacy
 from carrel_protocol.answers import MeasureValues, QueryAnswer
+from carrel_protocol.api.requests import Run as RunData
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from carrel._request import Request
     from carrel_protocol.api.common import SignedHead
-    from carrel_protocol.api.requests import Run as RunData
 
 _SHOWN_ROWS = 20
 
@@ -67,10 +67,19 @@ class Result:
         self.request = request
         self.answer = answer
         """The answer as the site sent it, with the released integers and their noise."""
-        self.receipt: SignedHead | None = run.receipt
-        """The site's signed audit log head when this was answered. Keep it: it proves the rest."""
+        self._run = run
         self.confidence = answer.confidence
         """Of the intervals."""
+
+    @property
+    def receipt(self) -> SignedHead | None:
+        """The signed place of this answer in the site's audit log. Keep it: it proves the rest.
+
+        Read from the site when first asked for, if the answer came before it.
+        """
+        if self._run.receipt is None:
+            self._run = self.request._site._http.get(f"runs/{self._run.id}", RunData)
+        return self._run.receipt
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
+from carrel_site.outputs.models import Output
 from carrel_site.requests import models, policies, repository
 from carrel_site.requests.service import Asked, etag_of
 from carrel_site.runs import clock
@@ -39,7 +40,7 @@ def full(session: Session, site: Site, caller: Caller, request: models.Request) 
         request,
         dataset=session.get_one(Dataset, request.dataset_id).name,
         requester=person(requester),
-        run=run_views.public(session, site.signer, *found, now()) if found else None,
+        run=_run(session, site, *found) if found else None,
         votes=_votes(session, caller, request),
     )
 
@@ -53,9 +54,14 @@ def answered(session: Session, site: Site, caller: Caller, asked: Asked) -> Requ
         asked.request,
         dataset=asked.dataset_name,
         requester=Person(id=caller.user_id, name=caller.name, email=caller.email),
-        run=run_views.public(session, site.signer, run, None, now()) if run else None,
+        run=run_views.public(run, None, now()) if run else None,
         votes=(),
     )
+
+
+def _run(session: Session, site: Site, run: run_models.Run, output: Output | None) -> Run:
+    receipt = run_views.receipt(session, site.signer, run, output)
+    return run_views.public(run, output, now(), receipt)
 
 
 def _assembled(

@@ -13,6 +13,7 @@ from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.permissions import Permission
+from carrel_site.outputs import service as outputs
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.service import may_see
 from carrel_site.runs import clock, repository, service, views
@@ -35,14 +36,17 @@ async def get_run(
     loop = asyncio.get_running_loop()
     give_up = loop.time() + wait
     with site.wakeups.subscribe(run_id) as waiter:
-        while True:
-            run, next_change = await run_in_threadpool(_look, site, caller, run_id)
-            if run.finished_at is not None or loop.time() >= give_up:
-                return run
+        run, next_change = await run_in_threadpool(_look, site, caller, run_id)
+        while run.finished_at is None and loop.time() < give_up:
             told = await waiter.wait(_pause(next_change, give_up - loop.time()))
-            while told is not None and loop.time() < give_up:
+            if told is not None:
                 # A worker took it: there is nothing to read before its public deadline.
-                told = await waiter.wait(_pause(told, give_up - loop.time()))
+                next_change = told
+                continue
+            due = next_change is not None and next_change <= now()
+            look = _close if due else _look
+            run, next_change = await run_in_threadpool(look, site, caller, run_id)
+        return run
 
 
 def _pause(next_change: datetime | None, left: float) -> float:
@@ -67,7 +71,7 @@ def cancel_run(
         run = repository.lock(session, run_id)
         assert run is not None
         service.cancel(session, run, caller.user_id)
-        return views.public(session, site.signer, run, None, now())
+        return views.public(run, None, now())
 
     return site.db.transact(work)
 
@@ -96,15 +100,23 @@ def _look(site: Site, caller: Caller, run_id: str) -> tuple[Run, datetime | None
         at = now()
         if run.closed_at is None and clock.is_due(run, at):
             return None
-        return views.public(session, site.signer, run, output, at), clock.next_change(run, at)
+        receipt = views.receipt(session, site.signer, run, output)
+        return views.public(run, output, at, receipt), clock.next_change(run, at)
 
-    def close(session: Session) -> None:
+    return site.db.read(read) or _close(site, caller, run_id)
+
+
+def _close(site: Site, _caller: Caller, run_id: str) -> tuple[Run, datetime | None]:
+    """Close a run that the caller was let see, now that its rung has come, and show it.
+
+    Its receipt is in the log once this has committed: reading the run again brings it.
+    """
+
+    def close(session: Session) -> tuple[Run, datetime | None]:
         run = repository.lock(session, run_id)
         assert run is not None
         service.close(session, run)
+        output = outputs.of_run(session, run_id) if run.closed_at is not None else None
+        return views.public(run, output, now()), clock.next_change(run, now())
 
-    seen = site.db.read(read)
-    while seen is None:
-        site.db.transact(close)
-        seen = site.db.read(read)
-    return seen
+    return site.db.transact(close)

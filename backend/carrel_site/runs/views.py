@@ -14,17 +14,10 @@ from carrel_site.runs import clock, models, repository
 
 
 def public(
-    session: Session, signer: Signer, run: models.Run, output: Output | None, at: datetime
+    run: models.Run, output: Output | None, at: datetime, receipt: SignedHead | None = None
 ) -> Run:
-    """The run on its public clock, with its answer once that is visible."""
-    shown = (
-        output
-        if output is not None
-        and output.state == OutputState.RELEASED.value
-        and clock.is_public(run)
-        and run.state == RunState.SUCCEEDED.value
-        else None
-    )
+    """The run on its public clock, with its answer and receipt once those are visible."""
+    shown = output if output is not None and answers(run, output) else None
     return Run(
         id=run.id,
         request_id=run.request_id or "",
@@ -34,7 +27,16 @@ def public(
         deadline_ms=run.deadline_ms,
         finished_at=run.visible_at if clock.is_public(run) else None,
         answer=QueryAnswer.model_validate(shown.answer) if shown is not None else None,
-        receipt=_receipt(session, signer, run.id) if shown is not None else None,
+        receipt=receipt if shown is not None else None,
+    )
+
+
+def answers(run: models.Run, output: Output) -> bool:
+    """Whether the output is the run's answer and may be seen."""
+    return (
+        clock.is_public(run)
+        and run.state == RunState.SUCCEEDED.value
+        and output.state == OutputState.RELEASED.value
     )
 
 
@@ -63,6 +65,11 @@ def diagnostics(run: models.Run) -> RunDiagnostics:
     )
 
 
-def _receipt(session: Session, signer: Signer, run_id: str) -> SignedHead | None:
-    event = repository.recorded_event(session, run_id)
+def receipt(
+    session: Session, signer: Signer, run: models.Run, output: Output | None
+) -> SignedHead | None:
+    """The signed place in the log of the event that released the run's answer."""
+    if output is None or not answers(run, output):
+        return None
+    event = repository.recorded_event(session, run.id)
     return None if event is None else signed_head(signer, event.sequence, event.hash, event.at)
