@@ -17,26 +17,24 @@ from carrel_protocol.jobs import (
     QuerySucceeded,
     Succeeded,
 )
-from carrel_site.core.http import SiteDep, bearer
+from carrel_site.core.http import SiteDep, bearer, site_of
 from carrel_site.runs import service
 from carrel_site.runs.errors import ClaimLost
-from carrel_site.runs.workers import authenticate_worker
+from carrel_site.runs.workers import WorkerIdentity, authenticate_worker
 
 router = APIRouter(prefix="/internal/v1/runs", include_in_schema=False)
 
 
-async def _token(request: Request) -> str:
-    # Looked up by the route, in its own thread: a second thread for it would cost as much again.
-    return bearer(request)
+def _worker(request: Request) -> WorkerIdentity:
+    return authenticate_worker(site_of(request).db, bearer(request))
 
 
-Token = Annotated[str, Depends(_token)]
+WorkerDep = Annotated[WorkerIdentity, Depends(_worker)]
 
 
 @router.post("/{run_id}/claim", response_model=None)
-def claim(run_id: str, asked: ClaimRequest, site: SiteDep, token: Token) -> Response:
+def claim(run_id: str, asked: ClaimRequest, site: SiteDep, worker: WorkerDep) -> Response:
     """Take the run. The reply is the whole job."""
-    worker = authenticate_worker(site.db, token)
     job: QueryJob | IngestJob | None = site.db.transact(
         lambda session: service.claim(session, site, worker, run_id, asked)
     )
@@ -46,16 +44,14 @@ def claim(run_id: str, asked: ClaimRequest, site: SiteDep, token: Token) -> Resp
 
 
 @router.post("/{run_id}/heartbeat")
-def heartbeat(run_id: str, beat: Heartbeat, site: SiteDep, token: Token) -> HeartbeatReply:
-    worker = authenticate_worker(site.db, token)
+def heartbeat(run_id: str, beat: Heartbeat, site: SiteDep, worker: WorkerDep) -> HeartbeatReply:
     return site.db.transact(lambda session: service.heartbeat(session, site, worker, run_id, beat))
 
 
 @router.post("/{run_id}/succeeded", status_code=204)
 def succeeded(
-    run_id: str, result: Annotated[Succeeded, Body()], site: SiteDep, token: Token
+    run_id: str, result: Annotated[Succeeded, Body()], site: SiteDep, worker: WorkerDep
 ) -> None:
-    worker = authenticate_worker(site.db, token)
     if isinstance(result, QuerySucceeded):
         query = result
         site.db.transact(lambda session: service.query_succeeded(session, worker, run_id, query))
@@ -67,6 +63,5 @@ def succeeded(
 
 
 @router.post("/{run_id}/failed", status_code=204)
-def failed(run_id: str, failure: Failed, site: SiteDep, token: Token) -> None:
-    worker = authenticate_worker(site.db, token)
+def failed(run_id: str, failure: Failed, site: SiteDep, worker: WorkerDep) -> None:
     site.db.transact(lambda session: service.failed(session, worker, run_id, failure))
