@@ -3,7 +3,6 @@
 import gc
 import os
 import socket
-import sys
 from pathlib import Path
 
 import typer
@@ -33,19 +32,14 @@ def serve_api(*, host: str | None, port: int | None, uds: Path | None, fd: int |
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    _tune_interpreter()
+    _collect_rarely()
     inherited = None if fd is None else [socket.socket(fileno=fd)]
     uvicorn.Server(config).run(sockets=inherited)
 
 
-def _tune_interpreter() -> None:
-    """Settings of the interpreter for many short requests, in threads that hold row locks.
-
-    A thread that comes back from the database waits this long for the interpreter at most; with
-    the default of 5 ms, ten statements under a lock wait for 50 ms. Collecting garbage less often
-    is worth a tenth of the CPU: what a request leaves behind is freed by reference counts.
-    """
-    sys.setswitchinterval(0.0005)
+def _collect_rarely() -> None:
+    """Collect garbage less often: that took about a tenth of a request's CPU, and what a request
+    leaves behind is mostly freed by reference counts."""
     gc.set_threshold(50_000, 20, 100)
 
 
