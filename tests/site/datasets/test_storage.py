@@ -2,8 +2,11 @@
 
 import hashlib
 import os
+import re
+import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -71,15 +74,35 @@ def test_a_grant_reads_one_file_until_it_ends(storage: Storage) -> None:
     path = storage.grant("versions/ver_a.parquet", 60)
     other = storage.grant("versions/ver_a.parquet", 60)
     assert path != other
-    assert len(path.split("/")[1]) == 64
+    assert re.fullmatch(r"[0-9a-f]{64}-\d+", path.split("/")[1])
     assert (storage.root / path).read_bytes() == b"rows"
     assert storage.purge(time.time()) == 0
     storage.revoke(path)
     storage.revoke(path)
     assert not (storage.root / path).exists()
     assert (storage.root / other).read_bytes() == b"rows"
-    assert storage.purge(time.time() + 61) == 1
+    assert storage.purge(time.time() + 62) == 1
     assert files(storage) == ["versions/ver_a.parquet"]
+
+
+def test_no_grant_is_ended_while_it_is_made(storage: Storage) -> None:
+    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
+    made = threading.Event()
+
+    def purge() -> int:
+        ended = 0
+        while not made.is_set():
+            ended += storage.purge(time.time())
+        return ended
+
+    with ThreadPoolExecutor(1) as pool:
+        purging = pool.submit(purge)
+        try:
+            paths = [storage.grant("versions/ver_a.parquet", 60) for _ in range(2_000)]
+        finally:
+            made.set()
+    assert purging.result() == 0
+    assert all((storage.root / path).is_file() for path in paths)
 
 
 def test_grants_cannot_be_listed_by_others(storage: Storage) -> None:
