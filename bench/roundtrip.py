@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import sys
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from statistics import median
@@ -117,27 +118,28 @@ class Load:
 
 async def crowd(site: BenchSite, keys: list[str], seconds: float) -> Load:
     """Every key's holder asks one question after another for so many seconds."""
-    stop = time.perf_counter() + seconds
     load = Load(0, 0, seconds, [])
 
-    async def researcher(key: str) -> None:
-        async with client_for(site, key) as client:
-            number = 0
-            while time.perf_counter() < stop:
-                number += 1
-                try:
-                    done = await ask(client, number)
-                except httpx.HTTPStatusError as error:
-                    if error.response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
-                        raise
-                    load.refused_5xx += 1
-                    continue
-                load.answered += 1
-                load.latencies.append(done.answered)
+    async def researcher(client: httpx.AsyncClient, stop: float) -> None:
+        number = 0
+        while time.perf_counter() < stop:
+            number += 1
+            try:
+                done = await ask(client, number)
+            except httpx.HTTPStatusError as error:
+                if error.response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                    raise
+                load.refused_5xx += 1
+                continue
+            load.answered += 1
+            load.latencies.append(done.answered)
 
-    began = time.perf_counter()
-    await asyncio.gather(*(researcher(key) for key in keys))
-    load.seconds = time.perf_counter() - began
+    async with AsyncExitStack() as stack:
+        # Made before the clock starts: each reads the machine's certificates, 20 ms of CPU.
+        clients = [await stack.enter_async_context(client_for(site, key)) for key in keys]
+        began = time.perf_counter()
+        await asyncio.gather(*(researcher(client, began + seconds) for client in clients))
+        load.seconds = time.perf_counter() - began
     return load
 
 
