@@ -62,16 +62,16 @@ def create_app(site: Site | None = None) -> FastAPI:
     )
     app.state.site = site
     app.state.uploads = BoundedSemaphore(site.settings.upload_max_concurrent)
-    for router in (
+    for router in (  # in the order in which paths are tried: those of every question first
+        requests,
+        runs,
+        internal,
         health.router,
         accounts,
         datasets,
         ledger,
-        requests,
-        runs,
         workers,
         audit,
-        internal,
     ):
         app.include_router(router)
     problems.install(app)

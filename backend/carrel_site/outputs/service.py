@@ -32,20 +32,12 @@ def record_answer(session: Session, run: Run, answer: QueryAnswer, at: datetime)
     insert_rows(session, [output])
 
 
-_DIGEST = select(Output.digest).where(Output.run_id == bindparam("run"))
-
-
 _OF_RUN = select(Output).where(Output.run_id == bindparam("run"))
 
 
 def of_run(session: Session, run_id: str) -> Output | None:
     """A run's output, answer and all; None when it has none."""
     return session.scalars(_OF_RUN, {"run": run_id}).one_or_none()
-
-
-def digest_of(session: Session, run_id: str) -> str | None:
-    """The digest of a run's output; None when it has none."""
-    return session.connection().execute(_DIGEST, {"run": run_id}).scalar_one_or_none()
 
 
 _WITHHOLD = (

@@ -13,7 +13,6 @@ from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.permissions import Permission
-from carrel_site.outputs import service as outputs
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.service import may_see
 from carrel_site.runs import clock, repository, service, views
@@ -115,8 +114,7 @@ def _close(site: Site, _caller: Caller, run_id: str) -> tuple[Run, datetime | No
     def close(session: Session) -> tuple[Run, datetime | None]:
         run = repository.lock(session, run_id)
         assert run is not None
-        service.close(session, run)
-        output = outputs.of_run(session, run_id) if run.closed_at is not None else None
+        output = service.close(session, run)
         return views.public(run, output, now()), clock.next_change(run, now())
 
     return site.db.transact(close)

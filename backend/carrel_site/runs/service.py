@@ -40,6 +40,7 @@ from carrel_site.datasets.models import DatasetVersion
 from carrel_site.events.wakeups import announce
 from carrel_site.ledger import service as ledger
 from carrel_site.outputs import service as outputs
+from carrel_site.outputs.models import Output
 from carrel_site.pricing.deadlines import visible_at
 from carrel_site.requests import states
 from carrel_site.requests.models import Request
@@ -186,21 +187,25 @@ def failed(session: Session, worker: WorkerIdentity, run_id: str, failure: Faile
     _finish(session, run, RunState.FAILED, now(), failure=failure.reason)
 
 
-def close(session: Session, run: Run) -> None:
+def close(session: Session, run: Run) -> Output | None:
     """Make the end of a run (locked) public, once its rung has come: settle, log, show.
 
     All that others can see of an end, its charge and its place in the log included, happens
-    here and so at a public time. Nothing is shown that is not settled and logged.
+    here and so at a public time. Nothing is shown that is not settled and logged. Returns the
+    run's output, if its end is public and it has one.
     """
-    if run.closed_at is not None or not clock.is_due(run, now()):
-        return
+    if run.closed_at is None and not clock.is_due(run, now()):
+        return None
+    output = outputs.of_run(session, run.id)
+    if run.closed_at is not None:
+        return output
     detail: dict[str, Any] = {"epoch": run.epoch, "entries": ledger.settle(session, run.id)}
-    answer = outputs.digest_of(session, run.id)
-    if answer is not None:
-        record(session, SITE, "output.released", run.id, **detail, answer=answer)
+    if output is not None:
+        record(session, SITE, "output.released", run.id, **detail, answer=output.digest)
     else:
         record(session, SITE, "run.failed", run.id, **detail)
     run.closed_at = now()  # whoever waits has the same clock: nobody needs to be woken
+    return output
 
 
 def cancel(session: Session, run: Run, actor: str) -> None:
