@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -100,6 +101,11 @@ def make_owner(site: Up) -> None:
 
 def _find(up: Up, name: str) -> int:
     """The pid of one of the supervisor's own children, or 0."""
+    return min(_find_all(up, name), default=0)
+
+
+def _find_all(up: Up, name: str) -> set[int]:
+    """The pids of the supervisor's own children of a kind."""
     marks = {
         "postgres": "bin/postgres -D",
         "valkey": "valkey-server",
@@ -108,8 +114,7 @@ def _find(up: Up, name: str) -> int:
         "worker": "shim.py",
     }
     children = alive(descendants(up.popen.pid))
-    found = [pid for pid, command in children.items() if marks[name] in command]
-    return min(found, default=0)
+    return {pid for pid, command in children.items() if marks[name] in command}
 
 
 def test_two_on_one_directory_and_a_taken_port(up: Up) -> None:
@@ -207,15 +212,39 @@ def test_doctor_names_what_is_wrong(tmp_path: Path) -> None:
 
 def test_a_program_that_crashes_is_started_again(up: Up) -> None:
     for name in PROGRAMS:
-        others = {other: _find(up, other) for other in PROGRAMS if other != name}
-        victim = _find(up, name)
+        assert eventually(lambda: _all_serve(up)), name  # one that starts needs its database
+        before = {program: _find_all(up, program) for program in PROGRAMS}
+        victim = min(before[name])
         theirs = {victim, *descendants(victim)}
         os.kill(victim, signal.SIGKILL)
-        assert eventually(lambda name=name: f"{name} ended with" in up.said), name
+        said = re.compile(rf"^{name}(-\d)? ended with", re.MULTILINE)
+        assert eventually(lambda said=said: said.search(up.said)), name
         assert eventually(lambda theirs=theirs: not alive(theirs)), name
-        assert eventually(lambda name=name, gone=victim: _find(up, name) not in (0, gone)), name
+
+        others = {**before, name: before[name] - {victim}}
+
+        def restored(name: str = name, others: dict[str, set[int]] = others) -> bool:
+            found = {program: _find_all(up, program) for program in PROGRAMS}
+            new = found[name] - others[name]
+            return len(new) == 1 and found == {**others, name: others[name] | new}
+
+        assert eventually(restored), name
         assert eventually(lambda: _answers(up)), name
-        assert others == {other: _find(up, other) for other in others}
+
+
+def test_two_processes_serve_the_api(up: Up) -> None:
+    assert len(_find_all(up, "api")) == min(2, len(os.sched_getaffinity(0)))
+    assert eventually(lambda: _all_serve(up))
+
+
+def _all_serve(up: Up) -> bool:
+    """Whether every API process there has come up, by what it wrote last."""
+    logs = up.data.joinpath("logs").glob("api-?.log")
+    return all(
+        log.read_text().rfind("Application startup complete")
+        > log.read_text().rfind("Started server process")
+        for log in logs
+    )
 
 
 def _answers(up: Up) -> bool:

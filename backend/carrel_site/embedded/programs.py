@@ -1,5 +1,6 @@
 """The site's own programs: API, beat and workers, as `carrel up` and the commands run them."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -21,13 +22,22 @@ def worker_arguments(queues: str, concurrency: int, name: str) -> tuple[str, ...
     )
 
 
-def api_program(data_dir: Path, logs: Path, listener: int) -> Program:
-    """The API on an inherited listening socket."""
+def api_programs(data_dir: Path, logs: Path, listener: int) -> list[Program]:
+    """The API on an inherited listening socket: a process for each of two processors.
+
+    Two, since one interpreter cannot keep two processors busy; no more, since the others are the
+    database's and the workers'.
+    """
+    processes = min(2, len(os.sched_getaffinity(0)))
+    return [_api_program(f"api-{n + 1}", data_dir, logs, listener) for n in range(processes)]
+
+
+def _api_program(name: str, data_dir: Path, logs: Path, listener: int) -> Program:
     return Program(
-        name="api",
+        name=name,
         arguments=(*PYTHON, "-m", "carrel_site.cli", "serve", "--fd", str(listener)),
         environment=clean_environment(CARREL_DATA_DIR=str(data_dir)),
-        log=logs / "api.log",
+        log=logs / f"{name}.log",
         cwd=data_dir,
         pass_fds=(listener,),
         stop_seconds=6.0,

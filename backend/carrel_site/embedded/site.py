@@ -15,7 +15,7 @@ from carrel_site.embedded.layout import DataDir
 from carrel_site.embedded.postgres import Postgres, prepare_sockets
 from carrel_site.embedded.programs import (
     WORKER_QUEUES,
-    api_program,
+    api_programs,
     site_program,
     worker_program,
 )
@@ -63,8 +63,11 @@ def running_site(
                 "prepare", "carrel_site.embedded.prepare", data_dir=data.root, logs=data.logs
             )
             supervisor.run(prepare, _SERVICE_SECONDS)
-            supervisor.start(api_program(data.root, data.logs, listener.fileno()))
-            supervisor.wait_ready("api", lambda: bool(_setup_state(url)), _API_SECONDS)
+            first, *others = api_programs(data.root, data.logs, listener.fileno())
+            supervisor.start(first)
+            supervisor.wait_ready(first.name, lambda: bool(_setup_state(url)), _API_SECONDS)
+            for program in others:
+                supervisor.start(program)
             _start_background(supervisor, data, url, concurrency)
             yield RunningSite(url, data, supervisor)
         finally:
