@@ -17,6 +17,7 @@ from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.middleware import Gate
 from carrel_site.datasets.router import router as datasets
+from carrel_site.datasets.uploads_router import router as uploads
 from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
 from carrel_site.requests.router import router as requests
@@ -75,6 +76,7 @@ def create_app(site: Site | None = None) -> FastAPI:
         links,
         groups,
         datasets,
+        uploads,
         ledger,
         workers,
         audit,

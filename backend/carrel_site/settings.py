@@ -54,6 +54,14 @@ class Settings(BaseSettings):
     """A claimed run whose worker is silent for longer goes back to the queue."""
     upload_max_bytes: int = Field(default=5 * 2**30, gt=0)
     upload_max_concurrent: int = Field(default=2, gt=0)
+    upload_max_open: int = Field(default=50, gt=0)
+    """Unfinished uploads that the site keeps at once."""
+    upload_expires_hours: float = Field(default=72.0, gt=0)
+    """An unfinished upload is removed when no piece came for so long."""
+    upload_expanded_max_bytes: int = Field(default=50 * 2**30, gt=0)
+    """What an uploaded file may hold once it is decompressed."""
+    disk_reserve_bytes: int = Field(default=256 * 2**20, ge=0)
+    """Kept free on the storage's disk: an upload that would use it up is refused."""
     request_max_bytes: int = Field(default=2**20, gt=0)
     """Of a JSON body; uploads and workers' results have caps of their own."""
     result_max_bytes: int = Field(default=32 * 2**20, ge=2 * MAX_ANSWER_BYTES)

@@ -87,9 +87,33 @@ class IngestJob(Received):
     source: StorageGrant
     target_path: str
     """Where to leave the laid-out table: a path below the storage root, the worker's to create."""
+    max_expanded_bytes: int = 2**40
+    """The most that the file may hold once it is decompressed."""
 
 
-Job = Annotated[QueryJob | IngestJob, Field(discriminator="kind")]
+class MockJob(Received):
+    """An uploaded mock: see that it fits the table, and compare its rows with private ones."""
+
+    kind: Literal["mock"] = "mock"
+    run_id: str
+    epoch: int
+    claim_token: str
+    lease_seconds: float
+    version_id: str
+    source_format: Literal["csv", "csv.gz", "parquet", "rows"]
+    """rows: what an earlier job left at `target_path`, to be compared again."""
+    table: TableSchema
+    source: StorageGrant
+    target_path: str
+    """Where to leave the mock as lines of JSON: the columns' names, the unit's first, then each
+    row as an array of its values."""
+    max_expanded_bytes: int
+    max_rows: int
+    private: StorageGrant | None
+    """The laid-out version to compare with; None while there is none."""
+
+
+Job = Annotated[QueryJob | IngestJob | MockJob, Field(discriminator="kind")]
 
 
 class ClaimRequest(Sent):
@@ -131,7 +155,34 @@ class IngestSucceeded(Sent):
     """Per column, owner-only: {"clamped": n, "nulls": n, "unknown": n}."""
 
 
-Succeeded = Annotated[QuerySucceeded | IngestSucceeded, Field(discriminator="kind")]
+class MockComparison(Sent):
+    """How many rows of a mock are equal or near to private ones; owner-only."""
+
+    exact: int
+    exact_by_chance: int
+    near: int
+    near_by_chance: int
+    examples: tuple[int, ...] = Field(default=(), max_length=20)
+
+    @property
+    def suspicious(self) -> bool:
+        """Whether more rows are equal or near than chance explains."""
+        return self.exact > self.exact_by_chance or self.near > self.near_by_chance
+
+
+class MockSucceeded(Sent):
+    kind: Literal["mock"] = "mock"
+    claim_token: str
+    epoch: int
+    digest: str
+    size: int
+    rows: int
+    units: int
+    comparison: MockComparison | None
+    """None where there was nothing to compare with."""
+
+
+Succeeded = Annotated[QuerySucceeded | IngestSucceeded | MockSucceeded, Field(discriminator="kind")]
 
 
 class Failed(Sent):

@@ -19,7 +19,10 @@ from carrel_site.core import problems
 log = structlog.get_logger(__name__)
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_STREAMED = re.compile(r"/api/v1/datasets/[^/]+/versions")
+_STREAMED = {
+    "POST": re.compile(r"/api/v1/datasets/[^/]+/versions"),
+    "PATCH": re.compile(r"/api/v1/uploads/[^/]+"),
+}
 """Uploads are streamed to disk, and have a cap of their own."""
 _RESULT = re.compile(r"/internal/v1/runs/[^/]+/succeeded")
 """An answer holds up to `sensitivity.MAX_ANSWER_BYTES`, more than what people send."""
@@ -78,7 +81,7 @@ class Gate:
         refusal: Response | None = None
         if "\x00" in scope["path"] or b"%00" in scope["query_string"]:
             refusal = _no_nul(scope)
-        elif scope["method"] != "POST" or not _STREAMED.fullmatch(scope["path"]):
+        elif not _is_streamed(scope):
             result = _RESULT.fullmatch(scope["path"])
             most, setting = (self._max_result, "RESULT") if result else (self._max_body, "REQUEST")
             body = await _read(receive, Headers(scope=scope), most)
@@ -96,6 +99,11 @@ class Gate:
             else:
                 receive = _replay(body, receive)
         await (refusal or self._app)(scope, receive, send)
+
+
+def _is_streamed(scope: Scope) -> bool:
+    streamed = _STREAMED.get(scope["method"])
+    return streamed is not None and streamed.fullmatch(scope["path"]) is not None
 
 
 async def _read(receive: Receive, headers: Headers, most: int) -> bytes | None:

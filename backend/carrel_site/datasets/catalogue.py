@@ -1,13 +1,17 @@
 """Registering and describing datasets. Each change of metadata or policy is a kept revision."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.common import Page, Role
+from carrel_protocol.api.common import Page, Person, Role
 from carrel_protocol.api.datasets import Dataset as DatasetView
 from carrel_protocol.api.datasets import DatasetCreate, DatasetPolicy, DatasetUpdate
 from carrel_protocol.schema import TableSchema
 from carrel_site.accounts import groups
+from carrel_site.accounts.models import User
 from carrel_site.audit.log import record
 from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
@@ -15,10 +19,10 @@ from carrel_site.core.etags import check_if_match
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import newest_first
-from carrel_site.datasets import repository
+from carrel_site.datasets import repository, terms
 from carrel_site.datasets.errors import NameTaken, UnitColumnFixed
 from carrel_site.datasets.models import Dataset, DatasetRevision
-from carrel_site.datasets.service import choose_current, missing
+from carrel_site.datasets.service import choose_current, layout, missing
 
 
 def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
@@ -42,6 +46,10 @@ def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
             revision=1,
             policy=policy.model_dump(mode="json"),
             policy_revision=1,
+            terms=asked.terms,
+            terms_revision=1 if asked.terms else 0,
+            words=_words(asked.name, asked.title, asked.description, asked.table),
+            created_by=actor,
             created_at=now(),
         )
         .on_conflict_do_nothing(index_elements=[Dataset.name])
@@ -60,8 +68,9 @@ def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
         population=population.id,
         table=dataset.table_schema,
         policy=dataset.policy,
+        **({"terms": dataset.terms} if dataset.terms else {}),
     )
-    return view(dataset, population.name)
+    return views(session, [dataset], actor)[0]
 
 
 def update(
@@ -71,9 +80,7 @@ def update(
     dataset = repository.dataset(session, ref, lock=True)
     if dataset is None:
         raise missing(ref)
-    population = repository.population_names(session, [dataset.population_id])
-    name = population[dataset.population_id]
-    check_if_match(if_match, view(dataset, name))
+    check_if_match(if_match, views(session, [dataset], actor)[0])
 
     words = {
         field: value
@@ -86,11 +93,19 @@ def update(
     policy_changed = asked.policy is not None and _change_policy(
         dataset, _with_groups(session, asked.policy)
     )
+    terms_changed = asked.terms is not None and terms.change(dataset, asked.terms)
+    if words or table_changed:
+        dataset.words = _words(
+            dataset.name,
+            dataset.title,
+            dataset.description,
+            TableSchema.model_validate(dataset.table_schema),
+        )
     if table_changed or policy_changed:
         _keep_revision(session, dataset, actor)
     if table_changed:
         choose_current(session, dataset)
-    if words or table_changed or policy_changed:
+    if words or table_changed or policy_changed or terms_changed:
         record(
             session,
             actor,
@@ -102,33 +117,46 @@ def update(
             version=dataset.version_id,
             **({"table": dataset.table_schema} if table_changed else {}),
             **({"policy": dataset.policy} if policy_changed else {}),
+            **(
+                {"terms": dataset.terms, "terms_revision": dataset.terms_revision}
+                if terms_changed
+                else {}
+            ),
         )
-    return view(dataset, name)
+    return views(session, [dataset], actor)[0]
 
 
-def page(session: Session, caller: Caller, cursor: str | None, limit: int) -> Page[DatasetView]:
-    """The datasets that the caller may see, newest first."""
+def page(
+    session: Session,
+    caller: Caller,
+    cursor: str | None,
+    limit: int,
+    *,
+    words: str | None = None,
+    population: str | None = None,
+    ready: bool | None = None,
+) -> Page[DatasetView]:
+    """The datasets that the caller may see, newest first: with each of `words` somewhere in
+    their name, title, description or columns, about `population`, and `ready` or not."""
+    seen = repository.datasets(only_granted_to(caller))
     rows = newest_first(
         session,
-        repository.datasets(only_granted_to(caller)),
+        repository.matching(seen, words, population, ready=ready),
         Dataset.created_at,
         Dataset.id,
         cursor,
         limit,
         lambda dataset: dataset,
     )
-    names = repository.population_names(session, {row.population_id for row in rows.items})
     return Page(
-        items=tuple(view(row, names[row.population_id]) for row in rows.items),
-        next_cursor=rows.next_cursor,
+        items=tuple(views(session, rows.items, caller.user_id)), next_cursor=rows.next_cursor
     )
 
 
 def get(session: Session, caller: Caller, ref: str) -> DatasetView:
     """One dataset by id or name; `NotFound` also when the caller may not see it."""
     dataset = visible(session, caller, ref)
-    names = repository.population_names(session, [dataset.population_id])
-    return view(dataset, names[dataset.population_id])
+    return views(session, [dataset], caller.user_id)[0]
 
 
 def visible(session: Session, caller: Caller, ref: str) -> Dataset:
@@ -147,19 +175,61 @@ def only_granted_to(caller: Caller) -> str | None:
     return caller.user_id if caller.role is Role.RESEARCHER else None
 
 
-def view(dataset: Dataset, population_name: str) -> DatasetView:
+def views(session: Session, datasets: Sequence[Dataset], user_id: str) -> list[DatasetView]:
+    """The datasets as `user_id` sees them, in four queries however many they are."""
+    ids = [dataset.id for dataset in datasets]
+    populations = repository.population_names(session, {d.population_id for d in datasets})
+    makers = repository.people(session, {d.created_by for d in datasets})
+    accepted = repository.accepted_terms(session, user_id, ids)
+    granted = repository.granted_among(session, user_id, ids)
+    return [
+        _view(
+            dataset,
+            populations[dataset.population_id],
+            makers.get(dataset.created_by or ""),
+            accepted.get(dataset.id),
+            accessible=dataset.id in granted,
+        )
+        for dataset in datasets
+    ]
+
+
+def _view(
+    dataset: Dataset,
+    population: str,
+    maker: User | None,
+    accepted_at: datetime | None,
+    *,
+    accessible: bool,
+) -> DatasetView:
     return DatasetView(
         id=dataset.id,
         name=dataset.name,
         title=dataset.title,
         description=dataset.description,
-        population=population_name,
+        population=population,
         table=TableSchema.model_validate(dataset.table_schema),
         policy=DatasetPolicy.model_validate(dataset.policy),
         revision=dataset.revision,
         version_id=dataset.version_id,
         created_at=dataset.created_at,
+        created_by=(
+            None if maker is None else Person(id=maker.id, name=maker.name, email=maker.email)
+        ),
+        population_id=dataset.population_id,
+        population_name=population,
+        terms=dataset.terms,
+        terms_revision=dataset.terms_revision,
+        terms_accepted_at=accepted_at,
+        mock="generated" if dataset.mock_version_id is None else "uploaded",
+        accessible=accessible,
     )
+
+
+def _words(name: str, title: str, description: str, table: TableSchema) -> str:
+    """What a search looks through."""
+    columns = [word for column in table.columns for word in (column.name, column.description)]
+    return " ".join(filter(None, (name, title, description, *columns))).lower()
 
 
 def _change_table(dataset: Dataset, table: TableSchema) -> bool:
@@ -170,8 +240,11 @@ def _change_table(dataset: Dataset, table: TableSchema) -> bool:
         )
     if table == old:
         return False
+    before = layout(dataset.table_schema)
     dataset.table_schema = table.model_dump(mode="json")
     dataset.revision += 1
+    if layout(dataset.table_schema) != before:
+        dataset.mock_version_id = None  # it has the columns as they were
     return True
 
 

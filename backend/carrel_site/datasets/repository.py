@@ -1,6 +1,8 @@
 """The datasets' queries."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, aliased
@@ -12,6 +14,8 @@ from carrel_site.datasets.models import (
     DatasetRevision,
     DatasetVersion,
     Population,
+    TermsAccepted,
+    Upload,
 )
 from carrel_site.ledger.models import LedgerAccount
 from carrel_site.runs.models import Run
@@ -68,24 +72,38 @@ def dataset(session: Session, ref: str, *, lock: bool = False) -> Dataset | None
     return session.scalars(query).one_or_none()
 
 
+class Granted(NamedTuple):
+    """A dataset that somebody was given access to."""
+
+    dataset: Dataset
+    version: DatasetVersion | None
+    """The current one."""
+    accepted_at: datetime | None
+    """When they accepted the present terms."""
+
+
 _GRANTED = (
-    select(Dataset, DatasetVersion)
+    select(Dataset, DatasetVersion, TermsAccepted.at)
     .join(
         DatasetAccess,
         (DatasetAccess.dataset_id == Dataset.id) & (DatasetAccess.user_id == bindparam("user_id")),
     )
     .outerjoin(DatasetVersion, DatasetVersion.id == Dataset.version_id)
+    .outerjoin(
+        TermsAccepted,
+        (TermsAccepted.dataset_id == Dataset.id)
+        & (TermsAccepted.user_id == DatasetAccess.user_id)
+        & (TermsAccepted.revision == Dataset.terms_revision),
+    )
     .where((Dataset.id == bindparam("ref")) | (Dataset.name == bindparam("ref")))
     .execution_options(populate_existing=True)
 )
 
 
-def granted_dataset(
-    session: Session, ref: str, user_id: str
-) -> tuple[Dataset, DatasetVersion | None] | None:
-    """A dataset that `user_id` was given access to, with its current version: one round trip."""
+def granted_dataset(session: Session, ref: str, user_id: str) -> Granted | None:
+    """A dataset that `user_id` was given access to, with what asking takes: one round trip."""
     row = session.execute(_GRANTED, {"user_id": user_id, "ref": ref}).one_or_none()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else Granted(*row)
 
 
 def has_access(session: Session, dataset_id: str, user_id: str) -> bool:
@@ -106,18 +124,24 @@ def version(session: Session, version_id: str) -> DatasetVersion | None:
     return session.get(DatasetVersion, version_id, with_for_update=True, populate_existing=True)
 
 
-def versions(dataset_id: str) -> Select[DatasetVersion]:
-    return select(DatasetVersion).where(DatasetVersion.dataset_id == dataset_id)
-
-
-def runs_of(session: Session, version_ids: Iterable[str]) -> dict[str, str]:
-    """The ingest run of each version."""
-    rows = session.execute(
-        select(Run.version_id, func.max(Run.id))
-        .where(Run.version_id.in_(list(version_ids)))
-        .group_by(Run.version_id)
+def versions(dataset_id: str, purpose: str = "version") -> Select[DatasetVersion]:
+    return select(DatasetVersion).where(
+        DatasetVersion.dataset_id == dataset_id, DatasetVersion.purpose == purpose
     )
-    return {version_id: run_id for version_id, run_id in rows if version_id is not None}
+
+
+def newest_mock(session: Session, dataset_id: str) -> DatasetVersion | None:
+    """The mock that was uploaded last, whatever became of it."""
+    newest = (DatasetVersion.created_at.desc(), DatasetVersion.id.desc())
+    return session.scalars(versions(dataset_id, "mock").order_by(*newest).limit(1)).one_or_none()
+
+
+def runs_of(session: Session, version_ids: Iterable[str]) -> dict[str, Run]:
+    """The newest ingest run of each version."""
+    rows = session.scalars(
+        select(Run).where(Run.version_id.in_(list(version_ids))).order_by(Run.queued_at)
+    )
+    return {run.version_id: run for run in rows if run.version_id is not None}
 
 
 def version_states(session: Session, version_ids: Iterable[str]) -> dict[str, str]:
@@ -145,7 +169,9 @@ _SAME_PEOPLE = (
     .where(
         DatasetVersion.id.in_(bindparam("ids", expanding=True)),
         _THEIRS.population_id != Dataset.population_id,
-        _EARLIER.state != "failed",
+        DatasetVersion.purpose == "version",
+        _EARLIER.purpose == "version",
+        _EARLIER.state.not_in(("failed", "cancelled")),
         _EARLIER.created_at < DatasetVersion.created_at,
     )
     .order_by(_EARLIER.created_at.desc(), _EARLIER.id.desc())
@@ -185,3 +211,97 @@ def shared_accounts(session: Session, population_ids: Iterable[str]) -> dict[str
         )
     )
     return {row.id: row.population_id for row in rows}
+
+
+def people(session: Session, ids: Iterable[str | None]) -> dict[str, User]:
+    """The users among `ids`."""
+    rows = session.scalars(select(User).where(User.id.in_({i for i in ids if i is not None})))
+    return {user.id: user for user in rows}
+
+
+def granted_among(session: Session, user_id: str, dataset_ids: Iterable[str]) -> set[str]:
+    """Those of `dataset_ids` that `user_id` was given access to."""
+    return set(
+        session.scalars(
+            select(DatasetAccess.dataset_id).where(
+                DatasetAccess.user_id == user_id, DatasetAccess.dataset_id.in_(list(dataset_ids))
+            )
+        )
+    )
+
+
+def accepted_terms(
+    session: Session, user_id: str, dataset_ids: Iterable[str]
+) -> dict[str, datetime]:
+    """When `user_id` accepted the present terms of those of `dataset_ids` where they did."""
+    rows = session.execute(
+        select(TermsAccepted.dataset_id, TermsAccepted.at)
+        .join(Dataset, Dataset.id == TermsAccepted.dataset_id)
+        .where(
+            TermsAccepted.user_id == user_id,
+            TermsAccepted.dataset_id.in_(list(dataset_ids)),
+            TermsAccepted.revision == Dataset.terms_revision,
+        )
+    )
+    return {row.dataset_id: row.at for row in rows}
+
+
+def upload(session: Session, upload_id: str, *, lock: bool = False) -> Upload | None:
+    return session.get(Upload, upload_id, with_for_update=lock or None, populate_existing=True)
+
+
+def unfinished_uploads(session: Session, dataset_id: str) -> list[Upload]:
+    """A dataset's open uploads, newest first."""
+    query = select(Upload).where(Upload.dataset_id == dataset_id, Upload.state == "open")
+    return list(session.scalars(query.order_by(Upload.created_at.desc(), Upload.id.desc())))
+
+
+def open_uploads(session: Session) -> tuple[int, int]:
+    """How many uploads are open on the site, and how many bytes of them are still to come."""
+    row = session.execute(
+        select(func.count(), func.coalesce(func.sum(Upload.size - Upload.received), 0)).where(
+            Upload.state == "open"
+        )
+    ).one()
+    return int(row[0]), int(row[1])
+
+
+def open_among(session: Session, upload_ids: Iterable[str]) -> set[str]:
+    """Those of `upload_ids` that are open uploads."""
+    return set(
+        session.scalars(
+            select(Upload.id).where(Upload.id.in_(list(upload_ids)), Upload.state == "open")
+        )
+    )
+
+
+def expired_uploads(session: Session, at: datetime) -> list[Upload]:
+    """Open uploads that expired before `at`, locked; those that are being written to are not."""
+    return list(
+        session.scalars(
+            select(Upload)
+            .where(Upload.state == "open", Upload.expires_at < at)
+            .with_for_update(skip_locked=True)
+        )
+    )
+
+
+def matching(
+    query: Select[Dataset], words: str | None, population_ref: str | None, *, ready: bool | None
+) -> Select[Dataset]:
+    """Of `query`, the datasets with each of the words in what they say of themselves."""
+    for word in (words or "").lower().split()[:10]:
+        query = query.where(Dataset.words.contains(word, autoescape=True))
+    if population_ref is not None:
+        query = query.where(
+            Dataset.population_id.in_(
+                select(Population.id).where(
+                    (Population.id == population_ref) | (Population.name == population_ref)
+                )
+            )
+        )
+    if ready is not None:
+        query = query.where(
+            Dataset.version_id.is_not(None) if ready else Dataset.version_id.is_(None)
+        )
+    return query

@@ -6,21 +6,28 @@ from threading import BoundedSemaphore
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from carrel_protocol.api.common import Page
 from carrel_protocol.api.datasets import (
     AccessGrant,
     AccessUpdate,
+    Activity,
     Dataset,
     DatasetCreate,
     DatasetUpdate,
     DatasetVersion,
     GroupAccess,
     Mock,
+    MockAcceptance,
+    MockCheck,
     Population,
     PopulationCreate,
+    SourceFormat,
+    TermsAcceptance,
 )
+from carrel_protocol.schema import TableSchema
 from carrel_site.core.errors import InvalidInput, SiteError
 from carrel_site.core.etags import etag_of
 from carrel_site.core.http import Caller, SiteDep, require
@@ -28,9 +35,17 @@ from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import Cursor, Limit
 from carrel_site.core.permissions import Permission
-from carrel_site.datasets import access, catalogue, mocks, populations, versions
+from carrel_site.datasets import (
+    access,
+    activity,
+    catalogue,
+    mocks,
+    populations,
+    terms,
+    uploaded_mocks,
+    versions,
+)
 from carrel_site.datasets.errors import UploadsBusy
-from carrel_site.datasets.versions import SourceFormat
 from carrel_site.site import Site
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"])
@@ -39,6 +54,7 @@ Reader = Annotated[Caller, require(Permission.DATASETS_READ)]
 Manager = Annotated[Caller, require(Permission.DATASETS_MANAGE)]
 Ref = Annotated[str, Path(min_length=1, max_length=64, description="An id or a name.")]
 UserId = Annotated[str, Path(min_length=1, max_length=64)]
+VersionId = Annotated[str, Path(min_length=1, max_length=64)]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", max_length=1000, description="The ETag you read.")
 ]
@@ -90,10 +106,27 @@ def read_population(site: SiteDep, caller: Reader, population: Ref) -> Populatio
 
 @router.get("/datasets")
 def list_datasets(
-    site: SiteDep, caller: Reader, cursor: Cursor = None, limit: Limit = 50
+    site: SiteDep,
+    caller: Reader,
+    q: Annotated[
+        str | None,
+        Query(max_length=200, description="Words in name, title, description or columns."),
+    ] = None,
+    population: Annotated[
+        str | None, Query(max_length=64, description="A population's id or name.")
+    ] = None,
+    ready: Annotated[
+        bool | None, Query(description="Only those that answer, or that do not.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[Dataset]:
     """The datasets you may see, newest first: a researcher's are those they may ask of."""
-    return site.db.read(lambda session: catalogue.page(session, caller, cursor, limit))
+    return site.db.read(
+        lambda session: catalogue.page(
+            session, caller, cursor, limit, words=q, population=population, ready=ready
+        )
+    )
 
 
 @router.post("/datasets", status_code=201)
@@ -163,13 +196,67 @@ def read_mock(
     rows: Annotated[int, Query(ge=1, le=10_000)] = 100,
     seed: Annotated[int, Query(ge=0, le=2**53 - 1)] = 0,
 ) -> Mock:
-    """Made-up rows from public metadata alone; the same for the same seed."""
-    table = site.db.read(lambda session: catalogue.get(session, caller, dataset)).table
+    """Made-up rows: from public metadata alone, the same for the same seed; or, where the owner
+    uploaded a mock, the first of its rows.
+    """
+    row = site.db.read(lambda session: catalogue.visible(session, caller, dataset))
+    table = TableSchema.model_validate(row.table_schema)
     if rows * (len(table.columns) + 1) > mocks.MAX_CELLS:
         raise InvalidInput(
             f"A mock of this table has at most {mocks.MAX_CELLS // (len(table.columns) + 1)} rows."
         )
+    if row.mock_version_id is not None:
+        return uploaded_mocks.serve(site, row.mock_version_id, rows)
     return mocks.make_mock(table, rows, seed)
+
+
+@router.get("/datasets/{dataset}/mock/check", dependencies=[require(Permission.VERSIONS_READ)])
+def read_mock_check(site: SiteDep, dataset: Ref) -> MockCheck:
+    """How the uploaded mock compares with the private rows: a private fact."""
+    return site.db.read(lambda session: uploaded_mocks.check(session, dataset))
+
+
+@router.post("/datasets/{dataset}/mock/accept")
+def accept_mock(site: SiteDep, caller: Manager, dataset: Ref, body: MockAcceptance) -> MockCheck:
+    """Let researchers have a mock although rows of it are like private ones, with a reason."""
+    return site.db.transact(
+        lambda session: uploaded_mocks.accept(session, dataset, body, caller.user_id)
+    )
+
+
+@router.delete("/datasets/{dataset}/mock", status_code=204)
+def delete_mock(site: SiteDep, caller: Manager, dataset: Ref) -> None:
+    """Go back to the generated mock; the uploaded one is dropped."""
+    site.db.transact(lambda session: uploaded_mocks.remove(session, site, dataset, caller.user_id))
+
+
+@router.post("/datasets/{dataset}/terms")
+def accept_terms(
+    site: SiteDep,
+    caller: Annotated[Caller, require(Permission.REQUESTS_ASK)],
+    dataset: Ref,
+    body: TermsAcceptance,
+) -> Dataset:
+    """Accept the terms of use that you read. After a change they have to be accepted anew."""
+
+    def work(session: Session) -> Dataset:
+        row = catalogue.visible(session, caller, dataset)
+        terms.accept(session, row, body.revision, caller.user_id)
+        return catalogue.views(session, [row], caller.user_id)[0]
+
+    return site.db.transact(work)
+
+
+@router.get("/datasets/{dataset}/activity")
+def list_activity(
+    site: SiteDep,
+    caller: Annotated[Caller, require(Permission.ACCESS_READ)],
+    dataset: Ref,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[Activity]:
+    """What happened to a dataset, its versions and its requests, newest first."""
+    return site.db.read(lambda session: activity.page(session, caller, dataset, cursor, limit))
 
 
 @router.get("/datasets/{dataset}/access", dependencies=[require(Permission.ACCESS_READ)])
@@ -230,6 +317,22 @@ def list_versions(
     return site.db.read(lambda session: versions.page(session, dataset, cursor, limit))
 
 
+@router.get(
+    "/datasets/{dataset}/versions/{version_id}", dependencies=[require(Permission.VERSIONS_READ)]
+)
+def read_version(site: SiteDep, dataset: Ref, version_id: VersionId) -> DatasetVersion:
+    """One version, with how far its laying out is."""
+    return site.db.read(lambda session: versions.get(session, version_id, dataset))
+
+
+@router.post("/versions/{version_id}/cancel")
+def cancel_version(site: SiteDep, caller: Manager, version_id: VersionId) -> DatasetVersion:
+    """Stop laying out a version. Nothing but its row is left of it."""
+    return site.db.transact(
+        lambda session: versions.cancel(session, site, version_id, caller.user_id)
+    )
+
+
 @router.post("/datasets/{dataset}/versions", status_code=202, openapi_extra=_UPLOAD_BODY)
 async def upload_version(
     site: SiteDep,
@@ -240,7 +343,7 @@ async def upload_version(
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> DatasetVersion:
     """Upload a table's bytes. They are laid out by a worker; the version answers when ready."""
-    with _upload_slot(request.app.state.uploads):
+    with upload_slot(request.app.state.uploads):
         # Looked up first, so that nobody sends a large file to a dataset that is not there.
         await run_in_threadpool(
             site.db.read, lambda session: catalogue.visible(session, caller, dataset)
@@ -286,7 +389,8 @@ def _create_version(
 
 
 @contextmanager
-def _upload_slot(slots: BoundedSemaphore) -> Iterator[None]:
+def upload_slot(slots: BoundedSemaphore) -> Iterator[None]:
+    """One of the places of those who send a file at the same time; raises `UploadsBusy`."""
     if not slots.acquire(blocking=False):
         raise UploadsBusy("As many uploads as this site takes at once are under way.")
     try:

@@ -19,9 +19,10 @@ from carrel_site.audit.log import SITE, record
 from carrel_site.core.db import after_commit
 from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller
-from carrel_site.datasets import repository
+from carrel_site.datasets import repository, terms
 from carrel_site.datasets.errors import DatasetNotReady
 from carrel_site.datasets.models import Dataset, DatasetVersion
+from carrel_site.datasets.repository import Granted
 from carrel_site.site import Site
 
 _ORPHANED_SECONDS = 24 * 3600
@@ -39,6 +40,11 @@ class AnswerableDataset:
     revision: int
     policy_revision: int
     population_id: str
+    granted: Granted
+
+    def check_terms(self) -> None:
+        """Raise `TermsNotAccepted` unless the caller accepted the present terms."""
+        terms.check(self.granted)
 
 
 def get_answerable(session: Session, caller: Caller, ref: str) -> AnswerableDataset:
@@ -50,7 +56,7 @@ def get_answerable(session: Session, caller: Caller, ref: str) -> AnswerableData
     found = repository.granted_dataset(session, ref, caller.user_id)
     if found is None:
         raise missing(ref)
-    dataset, version = found
+    dataset, version, _ = found
     if version is None or version.commitment is None:
         raise DatasetNotReady(f"The dataset {dataset.name!r} has no version to answer from yet.")
     return AnswerableDataset(
@@ -62,6 +68,7 @@ def get_answerable(session: Session, caller: Caller, ref: str) -> AnswerableData
         revision=dataset.revision,
         policy_revision=dataset.policy_revision,
         population_id=dataset.population_id,
+        granted=found,
     )
 
 
@@ -120,14 +127,25 @@ def note_same_people(session: Session, version: DatasetVersion, actor: str) -> s
     return name
 
 
-def version_failed(session: Session, version_id: str, error: str) -> None:
-    """Record why ingest failed, for the owner alone."""
+def version_failed(session: Session, site: Site, version_id: str, error: str) -> None:
+    """Record why ingest failed, for the owner alone. Of its bytes nothing is left."""
     version = repository.version(session, version_id)
     if version is None or version.state != "ingesting":
         return
     version.state = "failed"
     version.error = error.replace("\x00", "")
     record(session, SITE, "version.failed", version.id, dataset=version.dataset_id)
+    discard_when_committed(session, site, version.id)
+
+
+def discard_when_committed(session: Session, site: Site, version_id: str) -> None:
+    """Remove a version's upload, and whatever was laid out of it, once this has committed."""
+
+    def discard() -> None:
+        site.storage.discard_upload(version_id)
+        site.storage.discard_version(version_id)
+
+    after_commit(session, discard)
 
 
 def choose_current(session: Session, dataset: Dataset) -> None:
@@ -156,20 +174,25 @@ def layout(table: dict[str, Any]) -> Any:
 
 
 def sweep_uploads(session: Session, site: Site) -> int:
-    """Remove raw uploads that ingest is done with, or that no version came of in a day.
+    """Remove raw uploads that ingest is done with, or that no version came of in a day, and what
+    workers left of versions that failed.
 
-    Returns how many.
+    Returns how many uploads went.
     """
     uploads = site.storage.uploads()
-    states = repository.version_states(session, uploads)
+    laid_out = site.storage.laid_out()
+    states = repository.version_states(session, {*uploads, *laid_out})
     done = [
         version_id
         for version_id, received in uploads.items()
-        if states.get(version_id) in ("ready", "failed")
+        if states.get(version_id) in ("ready", "failed", "cancelled")
         or (version_id not in states and time.time() - received > _ORPHANED_SECONDS)
     ]
     for version_id in done:
         site.storage.discard_upload(version_id)
+    for version_id in laid_out:
+        if states.get(version_id) in ("failed", "cancelled"):
+            site.storage.discard_version(version_id)
     return len(done)
 
 
@@ -182,4 +205,4 @@ def population_asked_of(session: Session, dataset_id: str, user_id: str) -> str 
     user = repository.user(session, user_id)
     if found is None or user is None or not user.active:
         return None
-    return found[0].population_id
+    return found.dataset.population_id

@@ -4,8 +4,9 @@ Nothing here looks inside a file. Whoever may read one version gets a *grant*: a
 path with 256 random bits in it, below a directory that can be entered but not listed. A grant's
 directory carries its expiry as its modification time; a beat removes those that have ended.
 
-    uploads/   0700  raw uploads, the site's alone, gone once ingest has ended
-    versions/  0770  laid-out tables: the worker writes them, as the same user or group
+    uploads/   0700  raw uploads, the site's alone, gone once ingest has ended; <id>.pieces while
+                     one still arrives
+    versions/  0770  laid-out tables and mocks: the worker writes them, as the same user or group
     grants/    0711  <random>/<file>
 """
 
@@ -25,6 +26,9 @@ from carrel_site.core.errors import PayloadTooLarge
 _CHUNK = 1 << 20
 _FILE_MODE = 0o640
 _PARTIAL = ".partial"
+_PIECES = ".pieces"
+_TABLE = ".table"
+_MOCK = ".mock.jsonl"
 
 
 class PathOutsideStorage(ValueError):
@@ -93,6 +97,8 @@ class Storage:
         for partial in (self.root / "uploads").glob(f"*{_PARTIAL}"):
             if time.time() - partial.stat().st_mtime > 24 * 3600:
                 partial.unlink(missing_ok=True)
+        for misnamed in (self.root / "versions").glob("*.parquet"):  # of sites before 0.2
+            misnamed.rename(misnamed.with_suffix(_TABLE))
 
     # Uploads
 
@@ -121,15 +127,61 @@ class Storage:
         return {
             path.name: path.stat().st_mtime
             for path in (self.root / "uploads").iterdir()
-            if path.suffix != _PARTIAL
+            if path.suffix not in (_PARTIAL, _PIECES)
         }
+
+    # Uploads in pieces
+
+    def pieces(self, upload_id: str) -> Path:
+        """The file of an upload that is still arriving."""
+        return self._at(f"uploads/{_plain(upload_id)}{_PIECES}")
+
+    def all_pieces(self) -> dict[str, float]:
+        """The uploads in pieces that are here: upload id, and when it last grew (POSIX time)."""
+        return {
+            path.name.removesuffix(_PIECES): path.stat().st_mtime
+            for path in (self.root / "uploads").glob(f"*{_PIECES}")
+        }
+
+    def keep_pieces(self, upload_id: str, version_id: str) -> None:
+        """Give a whole upload its version's name too; safe to repeat."""
+        target = self._at(self.upload_path(version_id))
+        target.unlink(missing_ok=True)
+        os.link(self.pieces(upload_id), target)
+        _sync_directory(target.parent)
+
+    def discard_pieces(self, upload_id: str) -> None:
+        self.pieces(upload_id).unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """What is free on the disk for whoever is no superuser."""
+        return shutil.disk_usage(self.root).free
 
     # Versions
 
     @staticmethod
     def version_path(version_id: str) -> str:
         """Where a version's laid-out table is, relative to the root."""
-        return f"versions/{_plain(version_id)}.parquet"
+        return f"versions/{_plain(version_id)}{_TABLE}"
+
+    @staticmethod
+    def mock_path(version_id: str) -> str:
+        """Where an uploaded mock is, as lines of JSON, relative to the root."""
+        return f"versions/{_plain(version_id)}{_MOCK}"
+
+    def mock(self, version_id: str) -> Path:
+        return self._at(self.mock_path(version_id))
+
+    def discard_version(self, version_id: str) -> None:
+        """Remove whatever was laid out for a version that never answers."""
+        for path in (self.root / "versions").glob(f"*{_plain(version_id)}.*"):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
+                missing_ok=True
+            )
+
+    def laid_out(self) -> set[str]:
+        """The versions that have anything below `versions/`."""
+        return {path.name.lstrip(".").split(".")[0] for path in (self.root / "versions").iterdir()}
 
     # Grants
 

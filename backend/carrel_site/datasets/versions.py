@@ -2,25 +2,28 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from carrel_protocol.api.common import Page
 from carrel_protocol.api.datasets import DatasetVersion as VersionView
+from carrel_protocol.api.datasets import SourceFormat
+from carrel_protocol.api.requests import RunState
 from carrel_site.audit.log import record
 from carrel_site.core.clock import now
+from carrel_site.core.errors import Conflict, NotFound
 from carrel_site.core.pagination import newest_first
 from carrel_site.datasets import repository
 from carrel_site.datasets.errors import UploadEmpty
 from carrel_site.datasets.models import DatasetVersion
-from carrel_site.datasets.service import missing, note_same_people
+from carrel_site.datasets.service import discard_when_committed, missing, note_same_people
 from carrel_site.datasets.storage import Storage, Stored, receiving
-from carrel_site.runs.service import queue_ingest
+from carrel_site.runs import repository as run_rows
+from carrel_site.runs.models import Run
+from carrel_site.runs.service import cancel_ingest, queue_ingest
 from carrel_site.site import Site
 
-SourceFormat = Literal["csv", "csv.gz", "parquet"]
 _WRITE_BYTES = 1 << 20
 
 
@@ -29,8 +32,9 @@ class Upload:
     """A whole upload on disk, under the id its version will have."""
 
     version_id: str
-    source_format: SourceFormat
+    source_format: str
     stored: Stored
+    purpose: str = "version"
 
 
 async def receive(
@@ -65,6 +69,7 @@ def create(session: Session, site: Site, ref: str, upload: Upload, actor: str) -
     version = DatasetVersion(
         id=upload.version_id,
         dataset_id=dataset.id,
+        purpose=upload.purpose,
         state="ingesting",
         source_format=upload.source_format,
         source_digest=upload.stored.digest,
@@ -81,11 +86,44 @@ def create(session: Session, site: Site, ref: str, upload: Upload, actor: str) -
         "version.uploaded",
         version.id,
         dataset=dataset.id,
+        purpose=upload.purpose,
         format=upload.source_format,
         source_digest=upload.stored.digest,
         run=run.id,
     )
-    return _view(version, run.id, note_same_people(session, version, actor))
+    same = note_same_people(session, version, actor) if upload.purpose == "version" else None
+    return _view(version, run, same)
+
+
+def get(session: Session, version_id: str, ref: str | None = None) -> VersionView:
+    """One version, of the dataset `ref` if that is given."""
+    version = session.get(DatasetVersion, version_id)
+    dataset = None if ref is None else repository.dataset(session, ref)
+    if version is None or (
+        ref is not None and (dataset is None or dataset.id != version.dataset_id)
+    ):
+        raise _missing(version_id)
+    run = repository.runs_of(session, [version_id]).get(version_id)
+    return _view(version, run, repository.same_people(session, [version_id]).get(version_id))
+
+
+def cancel(session: Session, site: Site, version_id: str, actor: str) -> VersionView:
+    """Stop laying out a version; its upload is dropped. Nothing is left of it but its row."""
+    seen = session.get(DatasetVersion, version_id)
+    run = repository.runs_of(session, [version_id]).get(version_id)
+    if seen is None or run is None:
+        raise _missing(version_id)
+    locked = run_rows.lock(session, run.id)  # before the version: a worker's result does so too
+    version = repository.version(session, version_id)
+    assert version is not None
+    assert locked is not None
+    if version.state != "ingesting" or locked.closed_at is not None:
+        raise Conflict(f"This version is {version.state}: there is nothing to cancel.")
+    cancel_ingest(session, locked, actor)
+    version.state = "cancelled"
+    record(session, actor, "version.cancelled", version.id, dataset=version.dataset_id)
+    discard_when_committed(session, site, version.id)
+    return _view(version, locked, None)
 
 
 def page(session: Session, ref: str, cursor: str | None, limit: int) -> Page[VersionView]:
@@ -111,7 +149,11 @@ def page(session: Session, ref: str, cursor: str | None, limit: int) -> Page[Ver
     )
 
 
-def _view(version: DatasetVersion, run_id: str | None, same_people_as: str | None) -> VersionView:
+def _missing(version_id: str) -> NotFound:
+    return NotFound(f"There is no version {version_id!r} here.")
+
+
+def _view(version: DatasetVersion, run: Run | None, same_people_as: str | None) -> VersionView:
     return VersionView(
         id=version.id,
         state=version.state,
@@ -121,7 +163,20 @@ def _view(version: DatasetVersion, run_id: str | None, same_people_as: str | Non
         units=version.units,
         report=version.report,
         error=version.error,
-        run_id=run_id,
+        run_id=None if run is None else run.id,
         created_at=version.created_at,
         same_people_as=same_people_as,
+        dataset_id=version.dataset_id,
+        purpose=version.purpose,
+        format=version.source_format,
+        progress=progress(version, run),
     )
+
+
+def progress(version: DatasetVersion, run: Run | None) -> float | None:
+    """The share that is done, as the worker last told; the owner's only."""
+    if version.state == "ready":
+        return 1.0
+    if run is None or run.state == RunState.QUEUED.value:
+        return None
+    return run.progress

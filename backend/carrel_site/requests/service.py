@@ -61,6 +61,7 @@ class Asked:
 def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -> Asked:
     """Ask. The same question by the same account gives the earlier request."""
     quoted = quote(session, caller, asked, purpose=asked.purpose, review=asked.review)
+    quoted.dataset.check_terms()
     dataset = quoted.dataset.dataset
     earlier = _asked_before(session, quoted.memo_key)
     if earlier is not None:
@@ -125,6 +126,7 @@ def edit(
     )
     purpose = request.purpose if change.purpose is None else change.purpose
     quoted = quote(session, caller, asked, purpose=purpose, review=True)
+    quoted.dataset.check_terms()
     earlier = _asked_before(session, quoted.memo_key)
     if earlier is not None and earlier.id != request.id:
         raise Conflict(f"You asked exactly this before: see request {earlier.id}.")

@@ -24,6 +24,7 @@ from carrel_site.audit import anchors
 from carrel_site.core import idempotency, logs
 from carrel_site.core.clock import now
 from carrel_site.datasets import service as datasets
+from carrel_site.datasets import uploads
 from carrel_site.ledger import restores
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests import service as requests
@@ -114,7 +115,7 @@ def expire(site: Site) -> None:
     def end_run(session: Session, row_id: str) -> None:
         run = repository.lock(session, row_id, skip_locked=True)
         if run is not None and run.state == "queued":
-            service.expire(session, run)
+            service.expire(session, site, run)
 
     _each(site, site.db.read(partial(request_rows.expired, at=now())), end_request)
     before = now() - RUN_EXPIRES_AFTER
@@ -144,6 +145,7 @@ def tidy(site: Site) -> None:
     """Drop what is no longer of use: old idempotency keys, sessions that ran out, raw uploads."""
     site.db.transact(idempotency.forget_old)
     site.db.transact(lambda session: sweep_people(session, site.settings))
+    site.db.transact(lambda session: uploads.sweep(session, site))
     site.db.read(lambda session: datasets.sweep_uploads(session, site))
 
 

@@ -13,6 +13,8 @@ from carrel_protocol.jobs import (
     Heartbeat,
     HeartbeatReply,
     IngestJob,
+    MockJob,
+    MockSucceeded,
     QueryJob,
     QuerySucceeded,
     Succeeded,
@@ -35,7 +37,7 @@ WorkerDep = Annotated[WorkerIdentity, Depends(_worker)]
 @router.post("/{run_id}/claim", response_model=None)
 def claim(run_id: str, asked: ClaimRequest, site: SiteDep, worker: WorkerDep) -> Response:
     """Take the run. The reply is the whole job."""
-    job: QueryJob | IngestJob | None = site.db.transact(
+    job: QueryJob | IngestJob | MockJob | None = site.db.transact(
         lambda session: service.claim(session, site, worker, run_id, asked)
     )
     if job is None:
@@ -55,6 +57,11 @@ def succeeded(
     if isinstance(result, QuerySucceeded):
         query = result
         site.db.transact(lambda session: service.query_succeeded(session, worker, run_id, query))
+    elif isinstance(result, MockSucceeded):
+        mock = result
+        site.db.transact(
+            lambda session: service.mock_succeeded(session, site, worker, run_id, mock)
+        )
     else:
         ingest = result
         site.db.transact(
@@ -64,4 +71,4 @@ def succeeded(
 
 @router.post("/{run_id}/failed", status_code=204)
 def failed(run_id: str, failure: Failed, site: SiteDep, worker: WorkerDep) -> None:
-    site.db.transact(lambda session: service.failed(session, worker, run_id, failure))
+    site.db.transact(lambda session: service.failed(session, site, worker, run_id, failure))

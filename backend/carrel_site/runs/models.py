@@ -35,6 +35,8 @@ class Run(Base):
     """The researcher's account that was charged."""
     version_id: Mapped[str | None] = mapped_column(ForeignKey("dataset_versions.id"), index=True)
     """The version an ingest run lays out; a query's version is in its content."""
+    compared_with: Mapped[str | None]
+    """The private version that a mock is compared with."""
     state: Mapped[str]
     epoch: Mapped[int]
     """The fencing epoch: 0 until first claimed, one more at each claim; it never goes down."""

@@ -21,6 +21,8 @@ from carrel_protocol.jobs import (
     HeartbeatReply,
     IngestJob,
     IngestSucceeded,
+    MockJob,
+    MockSucceeded,
     QueryContent,
     QueryJob,
     QuerySucceeded,
@@ -34,9 +36,10 @@ from carrel_site.core.db import after_commit, insert_rows
 from carrel_site.core.errors import Conflict, Forbidden, NotFound
 from carrel_site.core.ids import new_id
 from carrel_site.core.security import digest_secret, same
+from carrel_site.datasets import mock_uploads
 from carrel_site.datasets import repository as dataset_rows
 from carrel_site.datasets import service as datasets
-from carrel_site.datasets.models import DatasetVersion
+from carrel_site.datasets.models import Dataset, DatasetVersion
 from carrel_site.events.wakeups import announce
 from carrel_site.ledger import service as ledger
 from carrel_site.outputs import service as outputs
@@ -86,9 +89,18 @@ def queue_ingest(session: Session, site: Site, version: DatasetVersion) -> Run:
     )
 
 
+def cancel_ingest(session: Session, run: Run, actor: str) -> None:
+    """End an ingest run (locked) that has not ended; its worker is told at its next heartbeat."""
+    at = now()
+    run.state = states.step(states.RUN, run.state, RunState.CANCELLED, "run")
+    run.finished_at = run.visible_at = at
+    record(session, actor, "run.cancelled", run.id)
+    _show(session, run)
+
+
 def claim(
     session: Session, site: Site, worker: WorkerIdentity, run_id: str, asked: ClaimRequest
-) -> QueryJob | IngestJob | None:
+) -> QueryJob | IngestJob | MockJob | None:
     """Give the run to a worker under a new epoch; None when it had to be failed instead.
 
     Raises `ClaimLost` when there is nothing to claim.
@@ -118,6 +130,8 @@ def claim(
     except Tampered as tampered:
         # What was approved is not what is stored: nothing runs, and the owner is told.
         record(session, SITE, "run.refused", run.id, reason=str(tampered))
+        if run.version_id is not None:
+            datasets.version_failed(session, site, run.version_id, str(tampered))
         _finish(session, run, RunState.FAILED, at, failure=str(tampered))
         return None
     finally:
@@ -175,15 +189,33 @@ def ingest_succeeded(
     _expect(run, result.kind)
     assert run.version_id is not None
     datasets.version_ready(session, site, run.version_id, result)
+    # What was uploaded as a mock before there was anything to compare it with.
+    waiting = mock_uploads.to_compare(session, run.version_id)
+    if waiting is not None:
+        queue_ingest(session, site, waiting)
     run.progress = 1.0
     _finish(session, run, RunState.SUCCEEDED, now())
 
 
-def failed(session: Session, worker: WorkerIdentity, run_id: str, failure: Failed) -> None:
+def mock_succeeded(
+    session: Session, site: Site, worker: WorkerIdentity, run_id: str, result: MockSucceeded
+) -> None:
+    """Keep a mock that fits the table, with how its rows compare with private ones."""
+    run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
+    _expect(run, "ingest")
+    assert run.version_id is not None
+    mock_uploads.compared(session, site, run.version_id, run.compared_with, result)
+    run.progress = 1.0
+    _finish(session, run, RunState.SUCCEEDED, now())
+
+
+def failed(
+    session: Session, site: Site, worker: WorkerIdentity, run_id: str, failure: Failed
+) -> None:
     """End a run that failed: charged, shown at its deadline, its reason for the owner alone."""
     run = _held(repository.lock(session, run_id), worker, failure.epoch, failure.claim_token)
     if run.version_id is not None:
-        datasets.version_failed(session, run.version_id, failure.reason)
+        datasets.version_failed(session, site, run.version_id, failure.reason)
     _finish(session, run, RunState.FAILED, now(), failure=failure.reason)
 
 
@@ -229,11 +261,11 @@ def cancel(session: Session, run: Run, actor: str) -> None:
     _show(session, run)
 
 
-def expire(session: Session, run: Run) -> None:
+def expire(session: Session, site: Site, run: Run) -> None:
     """End a run (locked) that no worker took: refunded, unless one had claimed it before."""
     at = now()
     if run.version_id is not None:
-        datasets.version_failed(session, run.version_id, "No worker took the upload in time.")
+        datasets.version_failed(session, site, run.version_id, "No worker took the upload in time.")
     if run.epoch > 0:
         _finish(session, run, RunState.FAILED, at, failure="No worker took it up again.")
         return
@@ -262,7 +294,7 @@ def lease_lost(session: Session, site: Site, run: Run) -> None:
         return
     reason = "It did not end." if hung else f"The worker fell silent {ATTEMPTS} times."
     if run.version_id is not None:
-        datasets.version_failed(session, run.version_id, reason)
+        datasets.version_failed(session, site, run.version_id, reason)
     _finish(session, run, RunState.FAILED, at, failure=reason)
 
 
@@ -351,10 +383,12 @@ def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
     )
 
 
-def _ingest_job(session: Session, site: Site, run: Run, token: str) -> IngestJob:
+def _ingest_job(session: Session, site: Site, run: Run, token: str) -> IngestJob | MockJob:
     version = session.get_one(DatasetVersion, run.version_id)
+    if version.purpose == "mock":
+        return _mock_job(session, site, run, version, token)
     table = dataset_rows.table_at(session, version.dataset_id, version.revision)
-    source = site.storage.grant(site.storage.upload_path(version.id), INGEST_GRANT_SECONDS)
+    source = _grant_of(site, site.storage.upload_path(version.id))
     assert version.source_digest is not None
     assert version.source_size is not None
     return IngestJob(
@@ -372,19 +406,70 @@ def _ingest_job(session: Session, site: Site, run: Run, token: str) -> IngestJob
             expires_at=now().timestamp() + INGEST_GRANT_SECONDS,
         ),
         target_path=site.storage.version_path(version.id),
+        max_expanded_bytes=site.settings.upload_expanded_max_bytes,
     )
 
 
-def _grant(site: Site, version_id: str, digest: str | None, size: int | None) -> StorageGrant:
+def _mock_job(
+    session: Session, site: Site, run: Run, version: DatasetVersion, token: str
+) -> MockJob:
+    dataset = session.get_one(Dataset, version.dataset_id)
+    table = dataset_rows.table_at(session, version.dataset_id, version.revision)
+    again = version.state == "ready"  # then what is kept of it is compared once more
+    path = site.storage.mock_path(version.id)
+    digest = version.digest if again else version.source_digest
+    size = version.size if again else version.source_size
+    assert digest is not None
+    assert size is not None
+    private = None
+    run.compared_with = dataset.version_id
+    if dataset.version_id is not None:
+        current = session.get_one(DatasetVersion, dataset.version_id)
+        private = _grant(site, current.id, current.digest, current.size, INGEST_GRANT_SECONDS)
+        table = dataset.table_schema
+    source = _grant_of(site, path if again else site.storage.upload_path(version.id))
+    return MockJob(
+        run_id=run.id,
+        epoch=run.epoch,
+        claim_token=token,
+        lease_seconds=site.settings.worker_lease_seconds,
+        version_id=version.id,
+        source_format="rows" if again else version.source_format,
+        table=TableSchema.model_validate(table),
+        source=StorageGrant(
+            path=source,
+            digest=digest,
+            size=size,
+            expires_at=now().timestamp() + INGEST_GRANT_SECONDS,
+        ),
+        target_path=path,
+        max_expanded_bytes=site.settings.upload_expanded_max_bytes,
+        max_rows=mock_uploads.MAX_ROWS,
+        private=private,
+    )
+
+
+def _grant_of(site: Site, path: str) -> str:
+    try:
+        return site.storage.grant(path, INGEST_GRANT_SECONDS)
+    except FileNotFoundError:
+        raise Tampered("The uploaded file is gone from the site's disk: upload it again.") from None
+
+
+def _grant(
+    site: Site,
+    version_id: str,
+    digest: str | None,
+    size: int | None,
+    seconds: float = QUERY_GRANT_SECONDS,
+) -> StorageGrant:
     if digest is None or size is None:
         raise Tampered("The stored version has no digest.")
     try:
-        path = site.storage.grant(site.storage.version_path(version_id), QUERY_GRANT_SECONDS)
+        path = site.storage.grant(site.storage.version_path(version_id), seconds)
     except FileNotFoundError:
         raise Tampered("The stored version's file is gone.") from None
-    return StorageGrant(
-        path=path, digest=digest, size=size, expires_at=now().timestamp() + QUERY_GRANT_SECONDS
-    )
+    return StorageGrant(path=path, digest=digest, size=size, expires_at=now().timestamp() + seconds)
 
 
 def _holds(run: Run, worker: WorkerIdentity, epoch: int, token: str) -> bool:

@@ -1,16 +1,20 @@
 """Populations, datasets, their versions, rules and mocks."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from carrel_protocol.api.common import Person
 from carrel_protocol.base import READABLE, Name, Received, Sent, Text
 from carrel_protocol.privacy import EpsilonTarget
 from carrel_protocol.schema import TableSchema
 
 Title = Annotated[str, StringConstraints(max_length=200), READABLE]
 Prose = Annotated[str, StringConstraints(max_length=20_000), READABLE]
+SourceFormat = Literal["csv", "csv.gz", "parquet"]
+UploadPurpose = Literal["version", "mock"]
+VersionState = Literal["uploading", "ingesting", "ready", "failed", "cancelled"]
 
 
 class BudgetLimits(Sent):
@@ -68,6 +72,8 @@ class DatasetCreate(Sent):
     """The population's id or name."""
     table: TableSchema
     policy: DatasetPolicy = DatasetPolicy()
+    terms: Prose = ""
+    """What everybody has to accept before they ask; none when empty."""
 
 
 class DatasetUpdate(Sent):
@@ -77,6 +83,13 @@ class DatasetUpdate(Sent):
     description: Prose | None = None
     table: TableSchema | None = None
     policy: DatasetPolicy | None = None
+    terms: Prose | None = None
+    """New terms: everybody has to accept them anew."""
+
+
+class TermsAcceptance(Sent):
+    revision: int = Field(ge=1, le=10**9)
+    """The `terms_revision` that was read."""
 
 
 class Dataset(Received):
@@ -93,13 +106,25 @@ class Dataset(Received):
     version_id: str | None
     """The version that answers come from; None until one is ready."""
     created_at: datetime
+    created_by: Person | None = None
+    population_id: str = ""
+    population_name: str = ""
+    terms: str = ""
+    """What has to be accepted before anything can be asked; none when empty."""
+    terms_revision: int = 0
+    """Goes up with each change of the terms; 0 where there never were any."""
+    terms_accepted_at: datetime | None = None
+    """When you accepted the present terms."""
+    mock: Literal["generated", "uploaded"] = "generated"
+    accessible: bool = True
+    """Whether you were given access: without it nobody can ask, whatever their role."""
 
 
 class DatasetVersion(Received):
     """The owner's view of a version: sizes and digests are private facts."""
 
     id: str
-    state: Literal["uploading", "ingesting", "ready", "failed"]
+    state: VersionState
     digest: str | None
     size: int | None
     rows: int | None
@@ -111,6 +136,41 @@ class DatasetVersion(Received):
     same_people_as: str | None = None
     """Another population that has an earlier version with the same bytes or the same unit ids:
     if these are the same people, this dataset belongs there, where their accounts are."""
+    dataset_id: str = ""
+    purpose: UploadPurpose = "version"
+    format: SourceFormat = "csv"
+    progress: float | None = None
+    """Share of the laying out that is done (0 to 1); None before a worker began."""
+
+
+class UploadCreate(Sent):
+    """Announces a file, which then comes in pieces."""
+
+    format: SourceFormat
+    size: int = Field(ge=1, le=2**50)
+    """Bytes of the file as it is sent."""
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Digest of the whole file, in hex: what arrived is compared with it."""
+    purpose: UploadPurpose = "version"
+
+
+class Upload(Received):
+    """A file on its way, in pieces: the owner's view."""
+
+    id: str
+    dataset: str
+    """The dataset's id."""
+    purpose: UploadPurpose
+    format: SourceFormat
+    size: int
+    offset: int
+    """Bytes that are safely on the site's disk: where the next piece has to begin."""
+    state: Literal["open", "completed", "abandoned", "expired"]
+    version_id: str | None
+    """The version that came of it, once it is complete."""
+    created_at: datetime
+    expires_at: datetime
+    """An unfinished upload is removed then; each piece moves it on."""
 
 
 class AccessGrant(Received):
@@ -146,10 +206,57 @@ class GroupAccess(Received):
 
 
 class Mock(Received):
-    """Made-up rows, generated from public metadata alone."""
+    """Made-up rows: generated from public metadata alone, or uploaded by the owner."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[int | float | str | bool | None, ...], ...]
+    source: Literal["generated", "uploaded"] = "generated"
+
+
+class MockCheck(Received):
+    """How an uploaded mock compares with the private rows: a private fact, the owner's alone."""
+
+    version_id: str
+    state: Literal["checking", "waiting", "clean", "suspicious", "failed", "cancelled"]
+    """waiting: there is no private version to compare with yet. suspicious: more rows are equal
+    or near to private ones than chance explains; it is served only once it was accepted."""
+    served: bool
+    """Whether researchers get this mock."""
+    progress: float | None = None
+    error: str | None = None
+    rows: int | None = None
+    compared_with: str | None = None
+    """The private version that the rows were compared with."""
+    exact: int | None = None
+    """Rows that equal a private row in every column."""
+    exact_by_chance: int | None = None
+    """As many did so, at most, in five tries after each column was shuffled by itself."""
+    near: int | None = None
+    """Rows that equal a private row in all columns but one, or once numbers are rounded to a
+    fiftieth of their domain."""
+    near_by_chance: int | None = None
+    examples: tuple[int, ...] = ()
+    """The first equal or near rows: their places in the file, from 1, after any header."""
+    accepted_reason: str | None = None
+    created_at: datetime
+
+
+class MockAcceptance(Sent):
+    """The owner looked at a suspicious mock and lets researchers have it."""
+
+    version_id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+    reason: Text
+
+
+class Activity(Received):
+    """Something that happened to a dataset, its versions, its access or its requests."""
+
+    at: datetime
+    actor: Person | None
+    """None: the site itself, or a worker."""
+    action: str
+    subject: str
+    detail: dict[str, Any]
 
 
 class BudgetPreview(Sent):

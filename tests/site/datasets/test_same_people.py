@@ -43,7 +43,7 @@ def ingested(app_site: AppSite, dataset: str, units_digest: str, source: str) ->
 
         row = repository.dataset(session, dataset)
         assert row is not None
-        view = catalogue.view(row, "")
+        view = catalogue.views(session, [row], app_site.owner.id)[0]
         site = app_site.site
         unready = make_version(session, site, view, ready=False)
         session.execute(

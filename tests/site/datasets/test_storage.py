@@ -70,9 +70,9 @@ async def test_an_upload_that_ends_badly_leaves_nothing(
 
 
 def test_a_grant_reads_one_file_until_it_ends(storage: Storage) -> None:
-    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
-    path = storage.grant("versions/ver_a.parquet", 60)
-    other = storage.grant("versions/ver_a.parquet", 60)
+    (storage.root / "versions" / "ver_a.table").write_bytes(b"rows")
+    path = storage.grant("versions/ver_a.table", 60)
+    other = storage.grant("versions/ver_a.table", 60)
     assert path != other
     assert re.fullmatch(r"[0-9a-f]{64}-\d+", path.split("/")[1])
     assert (storage.root / path).read_bytes() == b"rows"
@@ -82,11 +82,11 @@ def test_a_grant_reads_one_file_until_it_ends(storage: Storage) -> None:
     assert not (storage.root / path).exists()
     assert (storage.root / other).read_bytes() == b"rows"
     assert storage.purge(time.time() + 62) == 1
-    assert files(storage) == ["versions/ver_a.parquet"]
+    assert files(storage) == ["versions/ver_a.table"]
 
 
 def test_no_grant_is_ended_while_it_is_made(storage: Storage) -> None:
-    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
+    (storage.root / "versions" / "ver_a.table").write_bytes(b"rows")
     made = threading.Event()
 
     def purge() -> int:
@@ -98,7 +98,7 @@ def test_no_grant_is_ended_while_it_is_made(storage: Storage) -> None:
     with ThreadPoolExecutor(1) as pool:
         purging = pool.submit(purge)
         try:
-            paths = [storage.grant("versions/ver_a.parquet", 60) for _ in range(2_000)]
+            paths = [storage.grant("versions/ver_a.table", 60) for _ in range(2_000)]
         finally:
             made.set()
     assert purging.result() == 0
@@ -108,21 +108,21 @@ def test_no_grant_is_ended_while_it_is_made(storage: Storage) -> None:
 def test_grants_cannot_be_listed_by_others(storage: Storage) -> None:
     grants = storage.root / "grants"
     assert grants.stat().st_mode & 0o777 == 0o711
-    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
-    path = storage.root / storage.grant("versions/ver_a.parquet", 60)
+    (storage.root / "versions" / "ver_a.table").write_bytes(b"rows")
+    path = storage.root / storage.grant("versions/ver_a.table", 60)
     assert path.parent.stat().st_mode & 0o777 == 0o711
     assert (storage.root / "uploads").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_discarded_upload_is_gone_with_its_grants(storage: Storage) -> None:
-    for name in ("uploads/ver_a", "uploads/ver_b", "versions/ver_a.parquet"):
+    for name in ("uploads/ver_a", "uploads/ver_b", "versions/ver_a.table"):
         (storage.root / name).write_bytes(b"x")
-    for name in ("uploads/ver_a", "uploads/ver_a", "uploads/ver_b", "versions/ver_a.parquet"):
+    for name in ("uploads/ver_a", "uploads/ver_a", "uploads/ver_b", "versions/ver_a.table"):
         storage.grant(name, 60)
     storage.discard_upload("ver_a")
     storage.discard_upload("ver_a")
     left = [Path(name).name for name in files(storage)]
-    assert sorted(left) == ["ver_a.parquet", "ver_a.parquet", "ver_b", "ver_b"]
+    assert sorted(left) == ["ver_a.table", "ver_a.table", "ver_b", "ver_b"]
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../x", "versions/../../x", "", "a\x00b"])
@@ -136,11 +136,11 @@ def test_nothing_outside_the_root_is_reached(storage: Storage, path: str) -> Non
 
 
 def test_revoking_touches_grants_alone(storage: Storage) -> None:
-    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
-    for path in ("versions/ver_a.parquet", "grants", "grants/x", "versions/a/b"):
+    (storage.root / "versions" / "ver_a.table").write_bytes(b"rows")
+    for path in ("versions/ver_a.table", "grants", "grants/x", "versions/a/b"):
         with pytest.raises(PathOutsideStorage):
             storage.revoke(path)
-    assert files(storage) == ["versions/ver_a.parquet"]
+    assert files(storage) == ["versions/ver_a.table"]
 
 
 @pytest.mark.parametrize("version_id", ["", "..", "a/b", "a.b", "ä"])
@@ -153,7 +153,7 @@ def test_a_path_is_made_from_an_id_alone(storage: Storage, version_id: str) -> N
 
 def test_a_missing_file_gets_no_grant(storage: Storage) -> None:
     with pytest.raises(FileNotFoundError):
-        storage.grant("versions/ver_none.parquet", 60)
+        storage.grant("versions/ver_none.table", 60)
     assert list((storage.root / "grants").iterdir()) == []
 
 

@@ -165,7 +165,7 @@ def test_uploads_at_once_are_bounded(app_site: AppSite, dataset: str) -> None:
 def test_ingest_ends_once(app_site: AppSite, dataset: str) -> None:
     version = upload(app_site).json()["id"]
     db, site = app_site.site.db, app_site.site
-    db.transact(lambda session: version_failed(session, version, "row 7 is\x00 odd"))
+    db.transact(lambda session: version_failed(session, site, version, "row 7 is\x00 odd"))
     result = IngestSucceeded(
         claim_token="",
         epoch=1,
@@ -180,8 +180,12 @@ def test_ingest_ends_once(app_site: AppSite, dataset: str) -> None:
     (listed,) = app_site.call(app_site.owner, "GET", PATH).json()["items"]
     assert (listed["state"], listed["error"]) == ("failed", "row 7 is odd")
     assert app_site.call(app_site.owner, "GET", "/datasets/visits").json()["version_id"] is None
+    assert uploads(app_site) == []
+    (site.storage.root / "uploads" / version).write_bytes(CSV)  # of a process that died first
+    (site.storage.root / "versions" / f"{version}.table").write_bytes(b"laid out")
     assert db.read(lambda session: sweep_uploads(session, site)) == 1
     assert uploads(app_site) == []
+    assert list((site.storage.root / "versions").iterdir()) == []
 
 
 def test_the_commitment_hides_the_digest(app_site: AppSite, dataset: str) -> None:
