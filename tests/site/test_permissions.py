@@ -18,6 +18,7 @@ PUBLIC = {
     ("GET", "/api/v1/setup"),
     ("POST", "/api/v1/setup"),
     ("POST", "/api/v1/tokens"),
+    ("GET", "/api/v1/site"),
 }
 """Needs no key: each of these is here on purpose."""
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +14,7 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("role IN ('owner', 'reviewer', 'researcher', 'auditor')", name="role"),
+        Index("ix_users_newest", text("created_at DESC"), text("id DESC")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
