@@ -13,6 +13,7 @@ from carrel_site.accounts.groups_router import router as groups
 from carrel_site.accounts.links_router import router as links
 from carrel_site.accounts.router import router as accounts
 from carrel_site.accounts.sessions_router import router as sessions
+from carrel_site.administration.router import router as administration
 from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.middleware import Gate
@@ -24,6 +25,7 @@ from carrel_site.requests.router import router as requests
 from carrel_site.runs.internal_router import router as internal
 from carrel_site.runs.router import router as runs
 from carrel_site.runs.workers_router import router as workers
+from carrel_site.saved_queries.router import router as saved_queries
 from carrel_site.settings import get_settings
 from carrel_site.site import Site
 
@@ -66,6 +68,7 @@ def create_app(site: Site | None = None) -> FastAPI:
     )
     app.state.site = site
     app.state.uploads = BoundedSemaphore(site.settings.upload_max_concurrent)
+    app.state.verifying = BoundedSemaphore(1)
     for router in (  # in the order in which paths are tried: those of every question first
         requests,
         runs,
@@ -80,6 +83,8 @@ def create_app(site: Site | None = None) -> FastAPI:
         ledger,
         workers,
         audit,
+        saved_queries,
+        administration,
     ):
         app.include_router(router)
     problems.install(app)

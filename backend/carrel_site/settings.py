@@ -21,7 +21,9 @@ class MissingSecret(RuntimeError):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="CARREL_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CARREL_", extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
 
     database_url: str = Field(
         default="postgresql+psycopg://carrel_app@localhost/carrel", repr=False
@@ -31,11 +33,17 @@ class Settings(BaseSettings):
     """As carrel_owner: migrations only."""
     broker_url: str = Field(default="redis://localhost:6379/0", repr=False)
     """In kombu's form; a unix socket is `redis+socket:///path?virtual_host=0`."""
+    site_name: str = Field(default="Carrel", min_length=1, max_length=100)
+    """What the site is called where people see it, before they sign in too."""
     site_url: str = "http://127.0.0.1:8750"
+    """Where people and commands find the site."""
     host: str = "127.0.0.1"
+    """The address that `carrel serve` listens on."""
     port: int = Field(default=8750, ge=0, le=65535)
+    """And its port."""
 
     data_dir: Path = Path("carrel-data")
+    """Where everything lies that is not set by itself."""
     storage_dir: Path = Path()
     """Uploaded and laid-out tables; `data_dir/storage` unless set."""
     secrets_dir: Path = Path()
@@ -53,7 +61,9 @@ class Settings(BaseSettings):
     worker_lease_seconds: float = Field(default=30.0, gt=0)
     """A claimed run whose worker is silent for longer goes back to the queue."""
     upload_max_bytes: int = Field(default=5 * 2**30, gt=0)
+    """Of one upload."""
     upload_max_concurrent: int = Field(default=2, gt=0)
+    """Uploads that one API process takes at a time."""
     upload_max_open: int = Field(default=50, gt=0)
     """Unfinished uploads that the site keeps at once."""
     upload_expires_hours: float = Field(default=72.0, gt=0)
@@ -70,7 +80,9 @@ class Settings(BaseSettings):
     """Requests that one API process works on at once; the others wait their turn, which is quicker
     for all than many threads that hold row locks while they wait for the interpreter."""
     database_pool_size: int = Field(default=10, gt=0)
+    """Connections that one process keeps; it may open as many again for a moment."""
     log_level: str = "INFO"
+    """The least severe level that is logged."""
 
     @model_validator(mode="before")
     @classmethod

@@ -23,6 +23,7 @@ PUBLIC = {
     ("POST", "/api/v1/invitations/accept"),
     ("POST", "/api/v1/password_resets"),
     ("POST", "/api/v1/password_resets/accept"),
+    ("GET", "/api/v1/site"),
 }
 """Needs no key: each of these is here on purpose."""
 

@@ -15,6 +15,7 @@ class User(Base):
     __table_args__ = (
         CheckConstraint("role IN ('owner', 'reviewer', 'researcher', 'auditor')", name="role"),
         Index("ix_users_reset_waits", "id", postgresql_where=text("reset_waits")),
+        Index("ix_users_newest", text("created_at DESC"), text("id DESC")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,12 +15,17 @@ class AuditEvent(Base):
     """One thing that happened. Never updated, never deleted."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_by_action", "action", "sequence"),
+        Index("ix_audit_events_by_subject", "subject", "sequence"),
+        Index("ix_audit_events_by_actor", "actor", "action", "sequence"),
+    )
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(Timestamp)
+    at: Mapped[datetime] = mapped_column(Timestamp, index=True)
     actor: Mapped[str]
-    action: Mapped[str] = mapped_column(index=True)
-    subject: Mapped[str] = mapped_column(index=True)
+    action: Mapped[str]
+    subject: Mapped[str]
     detail: Mapped[dict[str, Any]] = mapped_column(JSONB)
     previous_hash: Mapped[str]
     hash: Mapped[str]

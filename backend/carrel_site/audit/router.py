@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
+from pydantic import AwareDatetime
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from carrel_protocol.api.audit import AuditEvent, AuditKey
 from carrel_protocol.api.common import Page, SignedHead
-from carrel_site.audit import models, repository
+from carrel_site.audit import models, repository, verification
 from carrel_site.audit.anchors import latest_anchor, signed_head
 from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
@@ -32,18 +33,19 @@ def list_audit_events(
     actor: Filter = None,
     action: Annotated[
         str | None,
-        Query(max_length=200, description="`key.created`, or `key.` for all that happens to keys."),
+        Query(max_length=200, description="Its beginning: `key.` for all that happens to keys."),
     ] = None,
     subject: Filter = None,
+    since: Annotated[AwareDatetime | None, Query(description="At this time or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AuditEvent]:
     """What happened, newest first."""
     before = decode_cursor(cursor, int)[0] if cursor is not None else None
+    wanted = repository.Wanted(actor, action, subject, since, until)
     rows = site.db.read(
-        lambda session: repository.newest_first(
-            session, actor=actor, action=action, subject=subject, before=before, limit=limit + 1
-        )
+        lambda session: repository.newest_first(session, wanted, before=before, limit=limit + 1)
     )
     following = encode_cursor(rows[limit - 1].sequence) if len(rows) > limit else None
     return Page(items=tuple(map(view, rows[:limit])), next_cursor=following)
@@ -89,6 +91,25 @@ def read_audit_key(site: SiteDep) -> AuditKey:
 def export_audit_events(site: SiteDep) -> StreamingResponse:
     """The whole log as JSON lines, then `{"head": …}`: its end, signed."""
     return StreamingResponse(_lines(site), media_type=_JSON_LINES)
+
+
+@router.get(
+    "/verify",
+    dependencies=[require(Permission.AUDIT_READ)],
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "AuditProgress a line, and at the end an AuditVerdict. Without that "
+            "last line the verification did not end.",
+            "content": {_JSON_LINES: {"schema": {"type": "string"}}},
+        }
+    },
+)
+def verify_audit_log(request: Request, site: SiteDep) -> StreamingResponse:
+    """Check the log, the ledger and every answer against what was signed. Long on a large site;
+    it ends when you go."""
+    first, lines = verification.start(site, request.app.state.verifying)
+    return StreamingResponse(verification.sent(first, lines), media_type=_JSON_LINES)
 
 
 def _lines(site: Site) -> Iterator[str]:

@@ -7,12 +7,12 @@ anywhere contradicts something that was not changed. The first contradiction is 
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import NullPool, create_engine, select
+from sqlalchemy import NullPool, create_engine, func, select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.answers import QueryAnswer
@@ -34,6 +34,9 @@ from carrel_site.outputs.models import Output
 from carrel_site.runs.models import Run
 from carrel_site.settings import Settings
 
+_STEP = 500
+"""Records between two pauses."""
+
 
 @dataclass
 class Verified:
@@ -52,6 +55,10 @@ class Verified:
     named_answers: dict[str, tuple[int, str]] = field(default_factory=dict, repr=False)
     """Runs' answers: event and digest, until they are found."""
 
+    @property
+    def records(self) -> int:
+        return self.events + self.entries + self.answers
+
 
 def verify(
     session: Session,
@@ -64,12 +71,24 @@ def verify(
     anchors, journal: lines read before the snapshot was taken, so that none can be ahead of it.
     """
     verified = Verified()
+    for _ in _steps(session, anchors, key, journal, verified):
+        pass
+    return verified
+
+
+def _steps(
+    session: Session,
+    anchors: Iterable[AnchorLine],
+    key: Ed25519PublicKey,
+    journal: Iterable[Line],
+    verified: Verified,
+) -> Iterator[None]:
+    """`verify`, with a pause after every so many records."""
     journalled = journalled_spends.read(journal, key)
     verified.journal_lines = journalled.lines
-    _log(session, _checked(anchors, key, journalled, verified), verified)
-    _ledger(session, journalled, verified)
-    _answers(session, verified)
-    return verified
+    yield from _log(session, _checked(anchors, key, journalled, verified), verified)
+    yield from _ledger(session, journalled, verified)
+    yield from _answers(session, verified)
 
 
 def _checked(
@@ -106,7 +125,7 @@ def _checked(
 
 def _log(
     session: Session, anchors: dict[int, list[tuple[int, SignedHead]]], verified: Verified
-) -> None:
+) -> Iterator[None]:
     sequence, digest = 0, ""
     for event in repository.in_order(session):
         if event.sequence != sequence + 1:
@@ -124,6 +143,8 @@ def _log(
                 )
         _note(event, verified)
         verified.events += 1
+        if verified.events % _STEP == 0:
+            yield
     head_sequence, head_hash = repository.head(session)
     if (head_sequence, head_hash) != (sequence, digest):
         raise Broken(
@@ -166,7 +187,7 @@ def _note(event: AuditEvent, verified: Verified) -> None:
         verified.named_answers[event.subject] = (event.sequence, event.detail["answer"])
 
 
-def _ledger(session: Session, journalled: Journalled, verified: Verified) -> None:
+def _ledger(session: Session, journalled: Journalled, verified: Verified) -> Iterator[None]:
     accounts: list[str] = []
     for account in session.scalars(select(LedgerAccount).order_by(LedgerAccount.id)):
         replay = Replay()
@@ -186,6 +207,8 @@ def _ledger(session: Session, journalled: Journalled, verified: Verified) -> Non
                     "no event of the audit log names it"
                 )
             verified.entries += 1
+            if verified.entries % _STEP == 0:
+                yield
         difference = replay.difference(account)
         if difference is not None:
             raise Broken(f"ledger account {account.id}: {difference}")
@@ -207,7 +230,7 @@ def _check_entry(entry: LedgerEntry, replay: Replay) -> None:
         raise Broken(f"{where}: its content does not match its hash")
 
 
-def _answers(session: Session, verified: Verified) -> None:
+def _answers(session: Session, verified: Verified) -> Iterator[None]:
     # An answer is logged when it is shown: until then it is its run's, and nobody's yet.
     outputs = session.scalars(
         select(Output)
@@ -224,6 +247,8 @@ def _answers(session: Session, verified: Verified) -> None:
                 + (f" by audit event {sequence}" if sequence else "")
             )
         verified.answers += 1
+        if verified.answers % _STEP == 0:
+            yield
     if verified.named_answers:
         run_id, (sequence, _) = min(verified.named_answers.items(), key=lambda item: item[1])
         raise Broken(f"answer of run {run_id}: audit event {sequence} recorded it, and it is gone")
@@ -233,8 +258,30 @@ def verify_site(
     settings: Settings, anchors: Iterable[AnchorLine], journal: Iterable[Line]
 ) -> Verified:
     """Check the site of `settings`, in one snapshot that changes nothing; see `verify`."""
+    *_, (verified, _) = follow_site(settings, anchors, journal)
+    return verified
+
+
+def follow_site(
+    settings: Settings, anchors: Iterable[AnchorLine], journal: Iterable[Line]
+) -> Iterator[tuple[Verified, int]]:
+    """`verify_site`, giving what was checked so far, and how many records there are in all."""
     key = Signer.from_file(settings.audit_signing_key_file).public
     engine = create_engine(settings.database_url, poolclass=NullPool)
     snapshot = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    verified = Verified()
     with Session(snapshot) as session:
-        return verify(session, anchors, key, journal)
+        total = _records(session)
+        yield verified, total
+        for _ in _steps(session, anchors, key, journal, verified):
+            yield verified, total
+    yield verified, total
+
+
+def _records(session: Session) -> int:
+    """How many records there are to check: by the log's head and the accounts', and answers."""
+    events, _ = repository.head(session)
+    entries = session.scalars(select(func.coalesce(func.sum(LedgerAccount.entries), 0))).one()
+    closed = select(func.count()).select_from(Output).join(Run, Run.id == Output.run_id)
+    answers = session.scalars(closed.where(Run.closed_at.is_not(None))).one()
+    return events + int(entries) + answers

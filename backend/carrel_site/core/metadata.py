@@ -7,7 +7,8 @@ import carrel_site.datasets.models
 import carrel_site.ledger.models
 import carrel_site.outputs.models
 import carrel_site.requests.models
-import carrel_site.runs.models  # noqa: F401
+import carrel_site.runs.models
+import carrel_site.saved_queries.models  # noqa: F401
 from carrel_site.core.db import Base
 
 metadata = Base.metadata

@@ -32,6 +32,7 @@ class Permission(StrEnum):
     AUDIT_READ = "audit.read"
     AUDIT_HEAD = "audit.head"
     WORKERS_MANAGE = "workers.manage"
+    SETTINGS_MANAGE = "settings.manage"
 
 
 _EVERYONE = frozenset(Role)
@@ -63,6 +64,7 @@ TABLE: dict[Permission, tuple[frozenset[Role], Scope]] = {
     Permission.AUDIT_READ: (_WATCHERS, Scope.READ),
     Permission.AUDIT_HEAD: (_EVERYONE, Scope.READ),
     Permission.WORKERS_MANAGE: (_OWNER, Scope.ADMIN),
+    Permission.SETTINGS_MANAGE: (_OWNER, Scope.ADMIN),
 }
 
 

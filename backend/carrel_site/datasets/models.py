@@ -15,6 +15,7 @@ class Population(Base):
     """The owner's declaration that unit ids mean the same people. Accounts belong to it."""
 
     __tablename__ = "populations"
+    __table_args__ = (Index("ix_populations_newest", text("created_at DESC"), text("id DESC")),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)

@@ -345,10 +345,20 @@ def admits(spent: Cost, cost: Cost, limits: Limits) -> bool:
 
 def how_many(cost: Cost, limits: Limits) -> int:
     """How often `cost` (at least the minimum) can be paid from an account that spent nothing."""
+    return how_many_more(NOTHING, cost, limits)
+
+
+def how_many_more(spent: Cost, cost: Cost, limits: Limits) -> int:
+    """How often `cost` (at least the minimum) can be paid once `spent` is gone."""
+    if spent.delta_atto > limits.delta_atto:
+        return 0
     each = at_least_minimum(cost, limits)
-    times = max(limit // price for limit, price in zip(limits.nano, each.nano, strict=True))
+    times = max(
+        max(limit - gone, 0) // price
+        for limit, gone, price in zip(limits.nano, spent.nano, each.nano, strict=True)
+    )
     if each.delta_atto:
-        times = min(times, limits.delta_atto // each.delta_atto)
+        times = min(times, (limits.delta_atto - spent.delta_atto) // each.delta_atto)
     return times
 
 

@@ -40,7 +40,7 @@ class LedgerAccount(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     population_id: Mapped[str] = mapped_column(ForeignKey("populations.id"))
-    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
     """Null: the population's own account, everyone together."""
     order1_milli: Mapped[int] = _sum()
     order2_milli: Mapped[int] = _sum()

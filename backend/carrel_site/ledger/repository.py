@@ -1,14 +1,16 @@
 """The ledger's queries."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, case, func, select, tuple_
+from sqlalchemy.orm import Session, aliased
 
 from carrel_site.accounts.models import User
-from carrel_site.datasets.models import Population
+from carrel_site.datasets.models import Dataset, DatasetAccess, Population
 from carrel_site.ledger.journal import user_digest
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry, LostAccount
+from carrel_site.requests.models import Request
 
 LIMIT_KINDS = ("open", "raise")
 
@@ -71,15 +73,45 @@ def lost(session: Session, account: LedgerAccount) -> list[LostAccount]:
     return list(session.scalars(query.order_by(LostAccount.head)))
 
 
-def of_population(session: Session, population_id: str) -> list[LedgerAccount]:
-    """Every account at a population, its own first."""
-    return list(
-        session.scalars(
-            select(LedgerAccount)
-            .where(LedgerAccount.population_id == population_id)
-            .order_by(LedgerAccount.user_id.is_not(None), LedgerAccount.id)
-        )
+def of_population(
+    session: Session, population_id: str, *, after: tuple[int, str] | None, limit: int
+) -> list[LedgerAccount]:
+    """Accounts at a population, its own first; `after`: whether the last was a person's, its id."""
+    persons = case((LedgerAccount.user_id.is_(None), 0), else_=1)
+    query = select(LedgerAccount).where(LedgerAccount.population_id == population_id)
+    if after is not None:
+        query = query.where(tuple_(persons, LedgerAccount.id) > after)
+    return list(session.scalars(query.order_by(persons, LedgerAccount.id).limit(limit)))
+
+
+def of_person(
+    session: Session, user_id: str, *, after: str | None, limit: int
+) -> list[tuple[LedgerAccount, LedgerAccount, Population]]:
+    """A person's accounts by their populations' names, each with that of everyone together."""
+    shared = aliased(LedgerAccount)
+    query = (
+        select(LedgerAccount, shared, Population)
+        .join(Population, Population.id == LedgerAccount.population_id)
+        .join(shared, (shared.population_id == Population.id) & shared.user_id.is_(None))
+        .where(LedgerAccount.user_id == user_id)
     )
+    if after is not None:
+        query = query.where(Population.name > after)
+    rows = session.execute(query.order_by(Population.name).limit(limit))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def datasets_open_to(
+    session: Session, user_id: str, population_ids: Iterable[str]
+) -> dict[str, int]:
+    """How many datasets of each population the person was given access to."""
+    rows = session.execute(
+        select(Dataset.population_id, func.count())
+        .join(DatasetAccess, DatasetAccess.dataset_id == Dataset.id)
+        .where(DatasetAccess.user_id == user_id, Dataset.population_id.in_(list(population_ids)))
+        .group_by(Dataset.population_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 _RESERVATIONS = (
@@ -120,11 +152,26 @@ def limit_entries(session: Session, account_ids: Iterable[str]) -> dict[str, lis
     return found
 
 
-def entries(
-    session: Session, account_id: str, *, before: int | None, limit: int
-) -> list[LedgerEntry]:
+class Entry(NamedTuple):
+    """An entry with what it was charged for, where something was asked."""
+
+    row: LedgerEntry
+    dataset: str | None
+    requester: User | None
+
+
+def entries(session: Session, account_id: str, *, before: int | None, limit: int) -> list[Entry]:
     """An account's entries, newest first, from below sequence `before`."""
-    query = select(LedgerEntry).where(LedgerEntry.account_id == account_id)
+    chosen = select(LedgerEntry.id).where(LedgerEntry.account_id == account_id)
     if before is not None:
-        query = query.where(LedgerEntry.sequence < before)
-    return list(session.scalars(query.order_by(LedgerEntry.sequence.desc()).limit(limit)))
+        chosen = chosen.where(LedgerEntry.sequence < before)
+    ids = chosen.order_by(LedgerEntry.sequence.desc()).limit(limit).subquery("chosen")
+    query = (
+        select(LedgerEntry, Dataset.name, User)
+        .join(ids, ids.c.id == LedgerEntry.id)
+        .outerjoin(Request, Request.id == LedgerEntry.request_id)
+        .outerjoin(Dataset, Dataset.id == Request.dataset_id)
+        .outerjoin(User, User.id == Request.requester_id)
+        .order_by(LedgerEntry.sequence.desc())
+    )
+    return [Entry(*row) for row in session.execute(query)]

@@ -5,7 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.budgets import Account, Budget, LedgerEntry, Raise
+from carrel_protocol.api.budgets import (
+    Account,
+    AccountHistory,
+    Budget,
+    LedgerEntry,
+    PopulationBudget,
+    Raise,
+    Simulate,
+    Simulation,
+)
 from carrel_protocol.api.common import Page
 from carrel_protocol.api.datasets import BudgetPreview, BudgetPreviewResult
 from carrel_protocol.api.requests import Excuse
@@ -15,7 +24,7 @@ from carrel_site.core.pagination import Cursor, Limit, decode_cursor, encode_cur
 from carrel_site.core.permissions import Permission
 from carrel_site.datasets import catalogue
 from carrel_site.datasets import repository as dataset_rows
-from carrel_site.ledger import repository, service, views
+from carrel_site.ledger import buys, history, repository, service, views
 from carrel_site.ledger.models import LedgerAccount
 from carrel_site.runs import service as runs
 
@@ -39,19 +48,71 @@ def budget(dataset: str, site: SiteDep, caller: Own) -> Budget:
     return site.db.read(work)
 
 
+@router.get("/budgets", operation_id="list_budgets")
+def budgets(
+    site: SiteDep, caller: Own, cursor: Cursor = None, limit: Limit = 50
+) -> Page[PopulationBudget]:
+    """One's own budgets, one a population, by the populations' names."""
+    after = decode_cursor(cursor, str)[0] if cursor is not None else None
+
+    def work(session: Session) -> Page[PopulationBudget]:
+        rows = repository.of_person(session, caller.user_id, after=after, limit=limit + 1)
+        more = encode_cursor(rows[limit - 1][2].name) if len(rows) > limit else None
+        return Page(items=views.budgets(session, caller.user_id, rows[:limit]), next_cursor=more)
+
+    return site.db.read(work)
+
+
 @router.get(
     "/populations/{population}/accounts",
     operation_id="list_accounts",
     dependencies=[require(Permission.BUDGETS_READ_ALL)],
 )
-def accounts(population: str, site: SiteDep) -> tuple[Account, ...]:
+def accounts(
+    population: str, site: SiteDep, cursor: Cursor = None, limit: Limit = 50
+) -> Page[Account]:
     """Every account at a population, its own first."""
+    after = decode_cursor(cursor, int, str) if cursor is not None else None
 
-    def work(session: Session) -> tuple[Account, ...]:
+    def work(session: Session) -> Page[Account]:
         found = dataset_rows.population(session, population)
         if found is None:
             raise NotFound("There is no such population.")
-        return views.accounts(session, repository.of_population(session, found.id))
+        rows = repository.of_population(session, found.id, after=after, limit=limit + 1)
+        more = None
+        if len(rows) > limit:
+            last = rows[limit - 1]
+            more = encode_cursor(int(last.user_id is not None), last.id)
+        return Page(items=views.accounts(session, rows[:limit]), next_cursor=more)
+
+    return site.db.read(work)
+
+
+@router.get("/accounts/{account_id}", operation_id="get_account")
+def account(account_id: str, site: SiteDep, caller: Own) -> Account:
+    """An account: one's own, or any for those who may see all."""
+    return site.db.read(
+        lambda session: views.accounts(session, [_visible(session, caller, account_id)])[0]
+    )
+
+
+@router.get("/accounts/{account_id}/history", operation_id="get_account_history")
+def account_history(account_id: str, site: SiteDep, caller: Own) -> AccountHistory:
+    """What was spent and reserved over time, as shares of the limit in force then."""
+    return site.db.read(
+        lambda session: history.history(session, _visible(session, caller, account_id))
+    )
+
+
+@router.post("/accounts/{account_id}/simulate", operation_id="simulate_account")
+def simulate(account_id: str, asked: Simulate, site: SiteDep, caller: Own) -> Simulation:
+    """How many more counts with this target fit, and what is left after some. Charges nothing."""
+
+    def work(session: Session) -> Simulation:
+        mine = _visible(session, caller, account_id)
+        together = repository.find(session, mine.population_id, None)
+        assert together is not None
+        return buys.simulate(mine, together, asked.target, asked.times)
 
     return site.db.read(work)
 
@@ -90,14 +151,10 @@ def entries(
     """An account's entries, newest first: one's own, or any for those who may see all."""
 
     def work(session: Session) -> Page[LedgerEntry]:
-        account = session.get(LedgerAccount, account_id)
-        if account is None or not (
-            account.user_id == caller.user_id or caller.may(Permission.BUDGETS_READ_ALL)
-        ):
-            raise NotFound("There is no such account.")
+        _visible(session, caller, account_id)
         before = decode_cursor(cursor, int)[0] if cursor is not None else None
         rows = repository.entries(session, account_id, before=before, limit=limit + 1)
-        more = encode_cursor(rows[limit - 1].sequence) if len(rows) > limit else None
+        more = encode_cursor(rows[limit - 1].row.sequence) if len(rows) > limit else None
         return Page(items=tuple(map(views.entry, rows[:limit])), next_cursor=more)
 
     return site.db.read(work)
@@ -110,4 +167,14 @@ def entries(
 )
 def preview(asked: BudgetPreview) -> BudgetPreviewResult:
     """What a budget would buy, before it is set."""
-    return service.preview(asked.limits, asked.units, asked.example.epsilon)
+    return buys.preview(asked.limits, asked.units, asked.example.epsilon)
+
+
+def _visible(session: Session, caller: Caller, account_id: str) -> LedgerAccount:
+    """One's own account, or any for those who may see all; else `NotFound`."""
+    found = session.get(LedgerAccount, account_id)
+    if found is None or not (
+        found.user_id == caller.user_id or caller.may(Permission.BUDGETS_READ_ALL)
+    ):
+        raise NotFound("There is no such account.")
+    return found

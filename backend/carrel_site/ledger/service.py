@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.datasets import BudgetLimits, BudgetPreviewResult
+from carrel_protocol.api.datasets import BudgetLimits
 from carrel_site.audit.log import SITE, exact, record
 from carrel_site.core.clock import now
 from carrel_site.core.db import insert_rows
@@ -52,8 +52,8 @@ def open_account(
     session.add(account)
     session.flush()
     session.refresh(account)
-    preset = _limits(limits)
-    opening = _Movement(account, "open", NOTHING, _limit_detail(limits, preset))
+    bounds = preset(limits)
+    opening = _Movement(account, "open", NOTHING, _limit_detail(limits, bounds))
     (entry,) = _append(session, [opening])
     session.refresh(account)
     record(
@@ -111,8 +111,8 @@ def raise_limit(
         )
     limits = earlier.model_copy(update={"epsilon": epsilon})
     fixed = (account.order1_milli, account.order2_milli) if account.charges else None
-    preset = _limits(limits, orders_milli=fixed)
-    detail = _limit_detail(limits, preset) | {
+    bounds = preset(limits, orders_milli=fixed)
+    detail = _limit_detail(limits, bounds) | {
         "reason": reason,
         "by": actor,
         "after_answers": account.charges > 0,
@@ -316,7 +316,8 @@ def _entry(move: _Movement) -> LedgerEntry:
     return entry
 
 
-def _limits(limits: BudgetLimits, orders_milli: tuple[int, int] | None = None) -> Limits:
+def preset(limits: BudgetLimits, orders_milli: tuple[int, int] | None = None) -> Limits:
+    """The bounds of an account with these limits; raises `InvalidInput` where nothing fits."""
     try:
         return accounting.preset(
             limits.epsilon, limits.delta_conv, limits.delta_add, orders_milli=orders_milli
@@ -332,12 +333,3 @@ def _limit_detail(limits: BudgetLimits, preset: Limits) -> dict[str, Any]:
         "limits": [str(limit) for limit in preset.nano],
         "limit_delta": str(preset.delta_atto),
     }
-
-
-def preview(limits: BudgetLimits, units: int, epsilon: float) -> BudgetPreviewResult:
-    """What a budget would buy: counts within 1 % of `units`, and queries at `epsilon`."""
-    bought = _limits(limits)
-    return BudgetPreviewResult(
-        counts_within_one_percent=accounting.counts_within(bought, units),
-        example_queries=accounting.queries_at_epsilon(bought, epsilon),
-    )

@@ -20,15 +20,24 @@ class Request(Base):
         # One live request a question and account: asking twice joins the first (SOUNDNESS 9).
         Index("uq_requests_memo", "memo_key", unique=True, postgresql_where=text("memo_key <> ''")),
         Index("ix_requests_created", text("created_at DESC"), text("id DESC")),
+        Index("ix_requests_by_state", "state", text("created_at DESC"), text("id DESC")),
+        Index("ix_requests_by_requester", "requester_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_requests_by_dataset", "dataset_id", text("created_at DESC"), text("id DESC")),
+        Index(
+            "ix_requests_purpose",
+            text("to_tsvector('simple'::regconfig, purpose)"),
+            postgresql_using="gin",
+            postgresql_where=text("purpose <> ''"),
+        ),
         Index("ix_requests_expiry", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"), index=True)
-    requester_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("datasets.id"))
+    requester_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     purpose: Mapped[str]
-    state: Mapped[str] = mapped_column(index=True)
+    state: Mapped[str]
     sql: Mapped[str | None]
     target: Mapped[dict[str, Any]] = mapped_column(JSONB)
     bounds: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -2,14 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RequestState
 from carrel_site.accounts.models import User
-from carrel_site.datasets.models import Dataset
 from carrel_site.requests.models import Comment, Request, Vote
-from carrel_site.runs.models import Run
 
 _WAITING = (RequestState.SUBMITTED.value, RequestState.OVER_BUDGET.value)
 
@@ -32,34 +30,6 @@ _BY_MEMO = select(Request).where(Request.memo_key == bindparam("memo_key"))
 
 def by_memo(session: Session, memo_key: str) -> Request | None:
     return session.scalars(_BY_MEMO, {"memo_key": memo_key}).one_or_none()
-
-
-def page(
-    session: Session,
-    *,
-    requester_id: str | None,
-    state: RequestState | None,
-    dataset: str | None,
-    after: tuple[datetime, str] | None,
-    limit: int,
-) -> list[tuple[Request, str, User, Run | None]]:
-    """Requests newest first, each with its dataset's name, its requester and its run."""
-    query = (
-        select(Request, Dataset.name, User, Run)
-        .join(Dataset, Dataset.id == Request.dataset_id)
-        .join(User, User.id == Request.requester_id)
-        .outerjoin(Run, Run.request_id == Request.id)
-    )
-    if requester_id is not None:
-        query = query.where(Request.requester_id == requester_id)
-    if state is not None:
-        query = query.where(Request.state == state.value)
-    if dataset is not None:
-        query = query.where((Dataset.id == dataset) | (Dataset.name == dataset))
-    if after is not None:
-        query = query.where(tuple_(Request.created_at, Request.id) < after)
-    query = query.order_by(Request.created_at.desc(), Request.id.desc()).limit(limit)
-    return [(row[0], row[1], row[2], row[3]) for row in session.execute(query)]
 
 
 def votes(session: Session, request_id: str) -> list[tuple[Vote, User]]:

@@ -1,8 +1,8 @@
 """Prices and requests: asking, deciding, talking about it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Page
@@ -25,7 +25,7 @@ from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import once
 from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
-from carrel_site.requests import repository, service, views
+from carrel_site.requests import listing, service, views
 from carrel_site.requests.quote import quote
 from carrel_site.requests.service import DecisionKind
 from carrel_site.site import Site
@@ -37,6 +37,7 @@ Reader = Annotated[Caller, require(Permission.REQUESTS_READ)]
 Commenter = Annotated[Caller, require(Permission.REQUESTS_COMMENT)]
 Reviewer = Annotated[Caller, require(Permission.REQUESTS_REVIEW)]
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key")]
+Filter = Annotated[str | None, Query(max_length=320)]
 
 
 @router.post("/prices", operation_id="price_query")
@@ -78,27 +79,32 @@ def list_(
     caller: Reader,
     cursor: Cursor = None,
     limit: Limit = 50,
-    state: RequestState | None = None,
-    dataset: str | None = None,
+    mine: Annotated[bool, Query(description="Your own alone.")] = False,
+    to_review: Annotated[bool, Query(description="Those that wait for your vote.")] = False,
+    state: Annotated[list[RequestState] | None, Query(max_length=8)] = None,
+    dataset: Annotated[Filter, Query(description="Its id or name.")] = None,
+    requester: Annotated[Filter, Query(description="Their id or e-mail.")] = None,
+    q: Annotated[Filter, Query(description="Words of the purpose, or the request's id.")] = None,
+    sort: Literal["newest", "oldest"] = "newest",
 ) -> Page[RequestSummary]:
-    """Requests, newest first: one's own, or everyone's for those who review or watch."""
-    everyone = service.may_see(caller, "")
+    """Requests: one's own, or everyone's for those who review or watch."""
+    if to_review and not caller.may(Permission.REQUESTS_REVIEW):
+        return Page(items=())
+    wanted = listing.Wanted(
+        visible_to=None if service.may_see(caller, "") else caller.user_id,
+        mine=caller.user_id if mine else None,
+        voter=caller.user_id if to_review else None,
+        states=tuple(state or ()),
+        dataset=dataset,
+        requester=requester,
+        text=q,
+        oldest_first=sort == "oldest",
+    )
+    after = position(cursor)
 
     def work(session: Session) -> Page[RequestSummary]:
-        rows = repository.page(
-            session,
-            requester_id=None if everyone else caller.user_id,
-            state=state,
-            dataset=dataset,
-            after=position(cursor),
-            limit=limit + 1,
-        )
-        return paged(
-            rows,
-            limit,
-            show=lambda row: views.summary(*row),
-            key=lambda row: (row[0].created_at, row[0].id),
-        )
+        rows = listing.page(session, wanted, caller.user_id, after, limit + 1)
+        return paged(rows, limit, show=views.summary, key=lambda row: (row.created_at, row.id))
 
     return site.db.read(work)
 

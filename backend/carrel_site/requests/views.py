@@ -21,6 +21,7 @@ from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
 from carrel_site.outputs.models import Output
 from carrel_site.requests import models, policies, repository
+from carrel_site.requests.listing import Listed
 from carrel_site.requests.service import Asked, etag_of
 from carrel_site.runs import clock
 from carrel_site.runs import models as run_models
@@ -106,20 +107,24 @@ def _assembled(
     )
 
 
-def summary(
-    request: models.Request, dataset: str, requester: User, run: run_models.Run | None
-) -> RequestSummary:
+def summary(row: Listed) -> RequestSummary:
     """A row of a list of requests."""
+    run = row.run
     return RequestSummary(
-        id=request.id,
+        id=row.id,
         kind="query",
-        dataset=dataset,
-        requester=person(requester),
-        purpose=request.purpose,
-        state=RequestState(request.state),
+        dataset=row.dataset,
+        requester=Person(id=row.requester_id, name=row.requester_name, email=row.requester_email),
+        purpose=row.purpose,
+        state=RequestState(row.state),
         run_state=RunState(clock.public_state(run)) if run is not None else None,
-        created_at=request.created_at,
-        updated_at=request.updated_at,
+        in_words=row.in_words,
+        share=row.share,
+        votes_needed=row.votes_needed,
+        votes_cast=row.votes_cast,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        expires_at=row.expires_at,
     )
 
 

@@ -188,6 +188,17 @@ def run_until(site: Site, stopped: threading.Event) -> None:
             stopped.wait(1.0)
 
 
+def is_acting(session: Session) -> bool:
+    """Whether some process holds the site's scheduler lock."""
+    held = text(
+        "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND classid::bigint = :high AND objid::bigint = :low AND objsubid = 1)"
+    )
+    parameters = {"high": _LOCK >> 32, "low": _LOCK & 0xFFFF_FFFF}
+    return session.execute(held, parameters).scalar_one() is True
+
+
 def main() -> None:
     """`carrel beat`: until SIGTERM or SIGINT."""
     stopped = threading.Event()

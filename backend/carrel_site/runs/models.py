@@ -18,6 +18,26 @@ class Run(Base):
             "state",
             postgresql_where=text("state IN ('queued', 'claimed', 'running')"),
         ),
+        Index("ix_runs_queued", text("queued_at DESC"), text("id DESC")),
+        Index(
+            "ix_runs_unanswered",
+            "state",
+            text("queued_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("state IN ('failed', 'cancelled', 'expired')"),
+        ),
+        Index(
+            "ix_runs_overran",
+            text("queued_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("overran"),
+        ),
+        Index(
+            "ix_runs_ingest",
+            text("queued_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("kind = 'ingest'"),
+        ),
         Index("ix_runs_to_close", "visible_at", postgresql_where=text("closed_at IS NULL")),
         Index(
             "ix_runs_misbehaved",

@@ -3,20 +3,22 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.requests import Run, RunDiagnostics
+from carrel_protocol.api.common import Page
+from carrel_protocol.api.requests import Run, RunDiagnostics, RunState, RunSummary
 from carrel_site.core.clock import now
-from carrel_site.core.errors import NotFound
+from carrel_site.core.errors import Forbidden, NotFound
 from carrel_site.core.http import Caller, SiteDep, recheck, require
+from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.service import may_see
-from carrel_site.runs import clock, repository, service, views
+from carrel_site.runs import clock, listing, repository, service, views
 from carrel_site.site import Site
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
@@ -25,6 +27,46 @@ Look = Callable[[Site, Caller, str], tuple[Run, datetime | None]]
 
 _LOOK_AGAIN_SECONDS = 5.0
 """A lost wake-up costs this much at most."""
+
+
+@router.get("", operation_id="list_runs")
+def list_runs(
+    site: SiteDep,
+    caller: Annotated[Caller, require(Permission.REQUESTS_READ)],
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    state: Annotated[list[RunState] | None, Query(max_length=8)] = None,
+    failed: bool | None = None,
+    overran: Annotated[
+        bool | None, Query(description="Went on past its deadline: for owners and auditors.")
+    ] = None,
+    kind: Literal["query", "ingest"] | None = None,
+) -> Page[RunSummary]:
+    """Runs, queued last first: one's own on the public clock; owners and auditors see all, as
+    they are, those that lay out uploads too."""
+    as_they_are = caller.may(Permission.RUNS_DIAGNOSE)
+    if overran is not None and not as_they_are:
+        raise Forbidden("Which runs overran is for owners and auditors to know.")
+    wanted = listing.Wanted(
+        as_they_are=as_they_are,
+        asked_by=None if may_see(caller, "") else caller.user_id,
+        states=tuple(state or ()),
+        failed=failed,
+        overran=overran,
+        kind=kind,
+    )
+    after = position(cursor)
+
+    def work(session: Session) -> Page[RunSummary]:
+        at = now()
+        return paged(
+            listing.page(session, wanted, after, limit + 1),
+            limit,
+            show=lambda row: views.summary(row, at, as_it_is=as_they_are),
+            key=lambda row: (row.run.queued_at, row.run.id),
+        )
+
+    return site.db.read(work)
 
 
 @router.get("/{run_id}", operation_id="get_run")

@@ -5,12 +5,13 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from carrel_protocol.answers import QueryAnswer
-from carrel_protocol.api.common import SignedHead
-from carrel_protocol.api.requests import OutputState, Run, RunDiagnostics, RunState
+from carrel_protocol.api.common import Person, SignedHead
+from carrel_protocol.api.requests import OutputState, Run, RunDiagnostics, RunState, RunSummary
 from carrel_site.audit.anchors import signed_head
 from carrel_site.core.security import Signer
 from carrel_site.outputs.models import Output
 from carrel_site.runs import clock, models, repository
+from carrel_site.runs.listing import Listed
 
 
 def public(
@@ -25,10 +26,39 @@ def public(
         progress=clock.progress(run, at),
         queued_at=run.queued_at,
         deadline_ms=run.deadline_ms,
-        finished_at=run.visible_at if clock.is_public(run) else None,
+        finished_at=_public_end(run),
         answer=QueryAnswer.model_validate(shown.answer) if shown is not None else None,
         receipt=receipt if shown is not None else None,
     )
+
+
+def summary(row: Listed, at: datetime, *, as_it_is: bool) -> RunSummary:
+    """A row of the list of runs; unless `as_it_is`, nothing of it is ahead of the public clock."""
+    run = row.run
+    requester = None
+    if row.requester_id is not None:
+        requester = Person(
+            id=row.requester_id, name=row.requester_name or "", email=row.requester_email or ""
+        )
+    return RunSummary(
+        id=run.id,
+        kind=run.kind,
+        state=RunState(run.state) if as_it_is else clock.public_state(run),
+        request_id=run.request_id,
+        version_id=run.version_id,
+        dataset=row.dataset,
+        requester=requester,
+        purpose=row.purpose or "",
+        progress=clock.progress(run, at),
+        queued_at=run.queued_at,
+        finished_at=run.finished_at if as_it_is else _public_end(run),
+        deadline_ms=run.deadline_ms,
+        overran=run.overran if as_it_is else None,
+    )
+
+
+def _public_end(run: models.Run) -> datetime | None:
+    return run.visible_at if clock.is_public(run) else None
 
 
 def answers(run: models.Run, output: Output) -> bool:

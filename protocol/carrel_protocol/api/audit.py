@@ -26,3 +26,27 @@ class AuditKey(Received):
     algorithm: Literal["Ed25519"] = "Ed25519"
     public_key: str
     """32 bytes, in hex (RFC 8032)."""
+
+
+class AuditProgress(Received):
+    """A line of a verification under way: how many records were checked, and of how many."""
+
+    checked: int
+    total: int
+
+
+class AuditVerdict(Received):
+    """The last line of a verification. Without it the verification did not end."""
+
+    intact: bool
+    broken: str | None
+    """The first contradiction that was found."""
+    events: int
+    anchors: int
+    """Signed heads outside the database that the log was held against."""
+    accounts: int
+    entries: int
+    answers: int
+    journal_lines: int
+    restores: tuple[tuple[int, int], ...]
+    """Events, first and last, that a restored backup lost."""

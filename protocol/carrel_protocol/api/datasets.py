@@ -269,7 +269,11 @@ class BudgetPreviewResult(Received):
     """What a budget buys, before it is set."""
 
     counts_within_one_percent: int
+    means_within: int
+    """Means of a column from 0 to 1, each expected right to within 0.01 for all units."""
     example_queries: int
+    examples: tuple[str, ...]
+    """The same in words."""
 
 
 class CommentText(Sent):

@@ -173,8 +173,16 @@ class RequestSummary(Received):
     purpose: str
     state: RequestState
     run_state: RunState | None
+    in_words: str
+    share: float
+    """What it costs, as a share of its researcher's limit."""
+    votes_needed: int
+    votes_cast: int
+    """Approvals, rejections and returns of the request as it is. Until it is decided votes are
+    blind: then this counts the caller's own alone."""
     created_at: datetime
     updated_at: datetime
+    expires_at: datetime | None
 
 
 class RequestEdit(Sent):
@@ -185,6 +193,26 @@ class RequestEdit(Sent):
     target: PrivacyTarget | None = None
     bounds: UnitBounds | None = None
     purpose: Purpose | None = None
+
+
+class RunSummary(Received):
+    """A row of the list of runs: on the public clock, but as they are for owners and auditors."""
+
+    id: str
+    kind: Literal["query", "ingest"]
+    state: RunState
+    request_id: str | None
+    version_id: str | None
+    """Of an upload that was laid out; owners and auditors alone see those runs."""
+    dataset: str
+    requester: Person | None
+    purpose: str
+    progress: float
+    queued_at: datetime
+    finished_at: datetime | None
+    deadline_ms: int
+    overran: bool | None
+    """Whether it went on past its deadline; None for whoever may not know."""
 
 
 class RunDiagnostics(Received):
