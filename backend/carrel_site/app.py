@@ -14,6 +14,7 @@ from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.middleware import Gate
 from carrel_site.datasets.router import router as datasets
+from carrel_site.events.router import router as events
 from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
 from carrel_site.requests.router import router as requests
@@ -72,6 +73,7 @@ def create_app(site: Site | None = None) -> FastAPI:
         ledger,
         workers,
         audit,
+        events,
     ):
         app.include_router(router)
     problems.install(app)

@@ -13,6 +13,7 @@ from carrel_protocol.api.accounts import (
 )
 from carrel_protocol.api.accounts import User as UserView
 from carrel_protocol.api.common import Page, Role
+from carrel_protocol.api.events import MeUpdate
 from carrel_site.accounts import keys, repository
 from carrel_site.accounts.errors import EmailTaken, LastOwner, SetupDone, SetupTokenRefused
 from carrel_site.accounts.models import User
@@ -82,6 +83,16 @@ def update(session: Session, user_id: str, asked: UserUpdate, actor: str) -> Use
     return view(user)
 
 
+def update_self(session: Session, user_id: str, asked: MeUpdate) -> UserView:
+    """Change what a person may change about themselves."""
+    user = repository.user(session, user_id, lock=True)
+    if user is None:
+        raise missing()
+    if asked.email_notifications is not None:
+        user.email_notifications = asked.email_notifications
+    return view(user)
+
+
 def page(session: Session, cursor: str | None, limit: int) -> Page[UserView]:
     """Everybody, newest first."""
     return newest_first(session, repository.users(), User.created_at, User.id, cursor, limit, view)
@@ -106,6 +117,7 @@ def view(user: User) -> UserView:
         role=Role(user.role),
         active=user.active,
         created_at=user.created_at,
+        email_notifications=user.email_notifications,
     )
 
 
