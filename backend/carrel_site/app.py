@@ -18,6 +18,7 @@ from carrel_site.events.router import router as events
 from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
 from carrel_site.requests.router import router as requests
+from carrel_site.runs.internal_router import alive_router as alive
 from carrel_site.runs.internal_router import router as internal
 from carrel_site.runs.router import router as runs
 from carrel_site.runs.workers_router import router as workers
@@ -74,6 +75,7 @@ def create_app(site: Site | None = None) -> FastAPI:
         workers,
         audit,
         events,
+        alive,
     ):
         app.include_router(router)
     problems.install(app)

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from carrel_site.core.clock import now
 from carrel_site.events.models import Notification
 
 MOST_COUNTED = 1000
 RESUMED = 200
 """So many missed notifications are told to a stream that comes back; the list has the rest."""
+_KEPT_READ, _KEPT = timedelta(days=90), timedelta(days=365)
 _OVERLAP = timedelta(seconds=30)
 """Transactions commit in another order than they take their times in, but not by so much."""
 
@@ -94,13 +96,11 @@ def mark_read(
     return len(found.all())
 
 
-def forget(session: Session, *, read_before: datetime, before: datetime) -> None:
+def forget_old(session: Session) -> None:
     """Drop notifications that were read long ago, and all that are older still."""
+    at = now()
     session.execute(
         delete(Notification)
-        .where(
-            ((Notification.read_at < read_before) & (Notification.at < read_before))
-            | (Notification.at < before)
-        )
+        .where((Notification.read_at < at - _KEPT_READ) | (Notification.at < at - _KEPT))
         .execution_options(synchronize_session=False)
     )
