@@ -16,6 +16,9 @@ class User(Base):
         CheckConstraint("role IN ('owner', 'reviewer', 'researcher', 'auditor')", name="role"),
         Index("ix_users_reset_waits", "id", postgresql_where=text("reset_waits")),
         Index("ix_users_newest", text("created_at DESC"), text("id DESC")),
+        CheckConstraint(
+            "email_notifications IN ('all', 'important', 'none')", name="email_notifications"
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -32,6 +35,7 @@ class User(Base):
     """When somebody last asked for a link to set a new password, for this person."""
     reset_waits: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether the scheduler has yet to send that link."""
+    email_notifications: Mapped[str] = mapped_column(server_default="important")
 
 
 class ApiKey(Base):

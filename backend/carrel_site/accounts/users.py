@@ -13,6 +13,7 @@ from carrel_protocol.api.accounts import (
 )
 from carrel_protocol.api.accounts import User as UserView
 from carrel_protocol.api.common import Page, Role
+from carrel_protocol.api.events import MeUpdate
 from carrel_site.accounts import invitations, keys, passwords, people, repository, sessions
 from carrel_site.accounts.errors import LastOwner, SetupDone, SetupTokenRefused
 from carrel_site.accounts.models import User
@@ -110,6 +111,14 @@ def page(
         query = query.where(User.active.is_(active))
     rows = newest_first(session, query, User.created_at, User.id, cursor, limit, lambda user: user)
     return Page(items=shown(session, rows.items), next_cursor=rows.next_cursor)
+def update_self(session: Session, user_id: str, asked: MeUpdate) -> UserView:
+    """Change what a person may change about themselves."""
+    user = repository.user(session, user_id, lock=True)
+    if user is None:
+        raise missing()
+    if asked.email_notifications is not None:
+        user.email_notifications = asked.email_notifications
+    return shown(session, [user])[0]
 
 
 def get(session: Session, user_id: str) -> UserView:

@@ -37,6 +37,7 @@ def view(user: User, groups: tuple[GroupRef, ...]) -> UserView:
         created_at=user.created_at,
         last_seen_at=user.last_seen_at,
         groups=groups,
+        email_notifications=user.email_notifications,
     )
 
 

@@ -23,6 +23,7 @@ from carrel_site.datasets import repository, terms
 from carrel_site.datasets.errors import NameTaken, UnitColumnFixed
 from carrel_site.datasets.models import Dataset, DatasetRevision
 from carrel_site.datasets.service import choose_current, layout, missing
+from carrel_site.events import changes
 
 
 def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
@@ -70,6 +71,7 @@ def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
         policy=dataset.policy,
         **({"terms": dataset.terms} if dataset.terms else {}),
     )
+    changes.dataset_changed(session, dataset.id)
     return views(session, [dataset], actor)[0]
 
 
@@ -106,6 +108,7 @@ def update(
     if table_changed:
         choose_current(session, dataset)
     if words or table_changed or policy_changed or terms_changed:
+        changes.dataset_changed(session, dataset.id)
         record(
             session,
             actor,

@@ -23,6 +23,7 @@ from carrel_site.datasets import repository, terms
 from carrel_site.datasets.errors import DatasetNotReady
 from carrel_site.datasets.models import Dataset, DatasetVersion
 from carrel_site.datasets.repository import Granted
+from carrel_site.events import changes, notices
 from carrel_site.site import Site
 
 _ORPHANED_SECONDS = 24 * 3600
@@ -116,6 +117,7 @@ def version_ready(session: Session, site: Site, version_id: str, result: IngestS
         digest=result.digest,
         current=dataset.version_id == version.id,
     )
+    _tell_version(session, dataset, version.id, ready=True)
     after_commit(session, lambda: site.storage.discard_upload(version_id))
 
 
@@ -136,6 +138,8 @@ def version_failed(session: Session, site: Site, version_id: str, error: str) ->
     version.error = error.replace("\x00", "")
     record(session, SITE, "version.failed", version.id, dataset=version.dataset_id)
     discard_when_committed(session, site, version.id)
+    dataset = session.get_one(Dataset, version.dataset_id)
+    _tell_version(session, dataset, version.id, ready=False)
 
 
 def discard_when_committed(session: Session, site: Site, version_id: str) -> None:
@@ -146,6 +150,12 @@ def discard_when_committed(session: Session, site: Site, version_id: str) -> Non
         site.storage.discard_version(version_id)
 
     after_commit(session, discard)
+
+
+def _tell_version(session: Session, dataset: Dataset, version_id: str, *, ready: bool) -> None:
+    """Owners, and nobody else: when ingest ends depends on the data."""
+    notices.version_ended(session, dataset, version_id, ready=ready)
+    changes.version_changed(session, dataset.id)
 
 
 def choose_current(session: Session, dataset: Dataset) -> None:

@@ -25,6 +25,8 @@ from carrel_site.core import idempotency, logs
 from carrel_site.core.clock import now
 from carrel_site.datasets import service as datasets
 from carrel_site.datasets import uploads
+from carrel_site.events import outbox, watch
+from carrel_site.events import repository as told
 from carrel_site.ledger import restores
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests import service as requests
@@ -142,11 +144,13 @@ def send_password_links(site: Site) -> None:
 
 
 def tidy(site: Site) -> None:
-    """Drop what is no longer of use: old idempotency keys, sessions that ran out, raw uploads."""
+    """Drop what is no longer of use: old keys and sessions, raw uploads, old news."""
     site.db.transact(idempotency.forget_old)
     site.db.transact(lambda session: sweep_people(session, site.settings))
     site.db.transact(lambda session: uploads.sweep(session, site))
     site.db.read(lambda session: datasets.sweep_uploads(session, site))
+    site.db.transact(outbox.forget_old)
+    site.db.transact(told.forget_old)
 
 
 def end_grants(site: Site) -> None:
@@ -163,6 +167,8 @@ def duties() -> list[Duty]:
         Duty(anchor, 60.0),
         Duty(end_grants, 10.0),
         Duty(send_password_links, 1.0),
+        Duty(outbox.Courier().send_mail, 5.0),
+        Duty(watch.silent_workers, 15.0),
         Duty(tidy, 600.0),
     ]
 

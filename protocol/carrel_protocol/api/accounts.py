@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -71,6 +71,7 @@ class User(Received):
     last_seen_at: datetime | None = None
     """By session or key, to the minute."""
     groups: tuple[GroupRef, ...] = ()
+    email_notifications: Literal["all", "important", "none"] = "important"
 
 
 class KeyCreate(Sent):
