@@ -12,7 +12,9 @@ from starlette.concurrency import run_in_threadpool
 from carrel_site.accounts.router import router as accounts
 from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
+from carrel_site.core.console import Console
 from carrel_site.core.middleware import Gate
+from carrel_site.core.paths import console_dir
 from carrel_site.datasets.router import router as datasets
 from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
@@ -76,6 +78,7 @@ def create_app(site: Site | None = None) -> FastAPI:
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Console, folder=console_dir())
     app.add_middleware(
         Gate,
         max_body=site.settings.request_max_bytes,
