@@ -9,7 +9,10 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 
+from carrel_site.accounts.groups_router import router as groups
+from carrel_site.accounts.links_router import router as links
 from carrel_site.accounts.router import router as accounts
+from carrel_site.accounts.sessions_router import router as sessions
 from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.console import Console
@@ -70,6 +73,9 @@ def create_app(site: Site | None = None) -> FastAPI:
         internal,
         health.router,
         accounts,
+        sessions,
+        links,
+        groups,
         datasets,
         ledger,
         workers,

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     spend_journal_file: Path = Path()
     """What accounts have spent, one signed JSON object a line, outside the database; likewise."""
 
+    session_idle_hours: float = Field(default=12.0, gt=0)
+    """A console session that is not used for so long ends."""
+    session_hours: float = Field(default=168.0, gt=0)
+    """A console session ends after so long, however much it is used."""
     worker_lease_seconds: float = Field(default=30.0, gt=0)
     """A claimed run whose worker is silent for longer goes back to the queue."""
     upload_max_bytes: int = Field(default=5 * 2**30, gt=0)

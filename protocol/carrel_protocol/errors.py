@@ -32,6 +32,10 @@ class ErrorCode(StrEnum):
     DATASET_NOT_READY = "dataset_not_ready"
     CLAIM_LOST = "claim_lost"
     SETUP_DONE = "setup_done"
+    CSRF_FAILED = "csrf_failed"
+    LINK_INVALID = "link_invalid"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105
+    GROUP_IN_USE = "group_in_use"
     RATE_LIMITED = "rate_limited"
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"

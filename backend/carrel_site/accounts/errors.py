@@ -1,5 +1,9 @@
 """What accounts refuse."""
 
+from datetime import timedelta
+from math import ceil
+from types import MappingProxyType
+
 from carrel_protocol.errors import ErrorCode
 from carrel_site.core.errors import SiteError, Unauthenticated
 
@@ -9,9 +13,40 @@ class SignInRefused(Unauthenticated):
 
     title = "Sign-in refused"
     advice = (
-        "Check both. After ten wrong passwords in a row, sign-in pauses for 15 minutes; "
-        "an owner can make you a key meanwhile."
+        "Check both. After ten wrong passwords in a row, sign-in pauses for 15 minutes; in a "
+        "browser that you signed in with before, only its own count. A link to set a new password "
+        "lets you in meanwhile: ask for one by mail, or ask an owner."
     )
+
+
+class BrowserPaused(SiteError):
+    """Said only to a browser in which this person has signed in before."""
+
+    status, code, title = 429, ErrorCode.RATE_LIMITED, "Sign-in is paused"
+    advice = "Wait so long, or ask for a link to set a new password."
+
+    def __init__(self, pause: timedelta) -> None:
+        minutes = ceil(pause.total_seconds() / 60)
+        words = "a minute" if minutes <= 1 else f"{minutes} minutes"
+        super().__init__(f"After ten wrong passwords, this browser has to wait {words}.")
+        self.headers = MappingProxyType({"Retry-After": str(ceil(pause.total_seconds()))})
+
+
+class WrongPassword(SiteError):
+    status, code, title = 403, ErrorCode.WRONG_PASSWORD, "Wrong password"
+    advice = "Check it; if you forgot it, sign out and ask for a link to set a new one."
+
+
+class LinkInvalid(SiteError):
+    """Alike for every cause: whoever has no valid link learns nothing about others'."""
+
+    status, code, title = 404, ErrorCode.LINK_INVALID, "This link does not work"
+    advice = "Each link works once and for a limited time; ask for a new one."
+
+
+class GroupInUse(SiteError):
+    status, code, title = 409, ErrorCode.GROUP_IN_USE, "Group in use"
+    advice = "A rule names it, and no rule is met by deleting what it asks for: change that first."
 
 
 class SetupDone(SiteError):

@@ -1,16 +1,53 @@
 """The accounts' queries."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Select, case, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Role
-from carrel_site.accounts.models import ApiKey, User
+from carrel_protocol.api.requests import RequestState
+from carrel_site.accounts.models import ApiKey, GroupMember, User
+from carrel_site.core.clock import now
+from carrel_site.core.ids import new_id
+from carrel_site.core.permissions import TABLE, Permission
+from carrel_site.datasets.models import Dataset
+from carrel_site.requests.models import Request
+
+_UNDECIDED = (RequestState.SUBMITTED.value, RequestState.CHANGES_REQUESTED.value)
+_REVIEWING = [role.value for role in TABLE[Permission.REQUESTS_REVIEW][0]]
 
 
 def user(session: Session, user_id: str, *, lock: bool = False) -> User | None:
     return session.get(User, user_id, with_for_update=lock or None, populate_existing=True)
+
+
+def user_still(session: Session, user_id: str) -> User | None:
+    """A person who stays as they are until this transaction ends; others may refer to them."""
+    return session.get(User, user_id, with_for_update={"read": True}, populate_existing=True)
+
+
+def insert_user(
+    session: Session, name: str, email: str, role: Role, password_hash: str
+) -> User | None:
+    """A new person; None when somebody has the address."""
+    user_id = session.scalar(
+        insert(User)
+        .values(
+            id=new_id("usr"),
+            name=name,
+            email=email,
+            role=role.value,
+            password_hash=password_hash,
+            active=True,
+            created_at=now(),
+        )
+        .on_conflict_do_nothing(index_elements=[User.email])
+        .returning(User.id)
+    )
+    return None if user_id is None else session.get_one(User, user_id)
 
 
 def users() -> Select[User]:
@@ -39,6 +76,47 @@ def lock_active_owners(session: Session) -> list[str]:
     )
 
 
+def reviewers_among(session: Session, user_ids: Iterable[str]) -> set[str]:
+    """Those of `user_ids` who may review now: active, and of a role that may."""
+    return set(
+        session.scalars(
+            select(User.id).where(
+                User.id.in_(list(user_ids)), User.active, User.role.in_(_REVIEWING)
+            )
+        )
+    )
+
+
+def members_among(
+    session: Session, group_ids: Iterable[str], user_ids: Iterable[str]
+) -> dict[str, set[str]]:
+    """For each group, those of `user_ids` who are in it now."""
+    found: dict[str, set[str]] = {group_id: set() for group_id in group_ids}
+    rows = session.execute(
+        select(GroupMember.group_id, GroupMember.user_id).where(
+            GroupMember.group_id.in_(list(found)), GroupMember.user_id.in_(list(user_ids))
+        )
+    )
+    for group_id, user_id in rows:
+        found[group_id].add(user_id)
+    return found
+
+
+def uses_of_group(session: Session, group_id: str) -> tuple[list[str], int]:
+    """Names of the datasets whose rule names a group, and how many undecided requests do."""
+    datasets = session.scalars(
+        select(Dataset.name)
+        .where(Dataset.policy["reviewer_groups"].contains([group_id]))
+        .order_by(Dataset.name)
+    )
+    requests = session.scalar(
+        select(func.count())
+        .select_from(Request)
+        .where(Request.state.in_(_UNDECIDED), Request.reviewer_groups.contains([group_id]))
+    )
+    return list(datasets), requests or 0
+
+
 def count_attempt(
     session: Session, email: str, at: datetime, *, most: int, pause: timedelta
 ) -> tuple[str, str] | None:
@@ -65,6 +143,20 @@ def count_attempt(
 def forget_attempts(session: Session, user_id: str) -> None:
     session.execute(
         update(User).where(User.id == user_id).values(failed_logins=0, locked_until=None)
+    )
+
+
+def ask_for_reset(session: Session, email: str, at: datetime, *, at_most_every: timedelta) -> None:
+    """Note that somebody wants to set the password of whoever has this address, if anybody has.
+
+    As `count_attempt`: the same for an address nobody has, and neither waits for the disk.
+    """
+    session.execute(text("SET LOCAL synchronous_commit TO off"))
+    session.execute(
+        update(User)
+        .where(User.email == email, User.active)
+        .where(or_(User.reset_asked_at.is_(None), User.reset_asked_at <= at - at_most_every))
+        .values(reset_asked_at=at, reset_waits=True)
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.accounts import (
@@ -17,8 +17,11 @@ from carrel_protocol.api.accounts import (
     UserCreate,
     UserUpdate,
 )
-from carrel_protocol.api.common import Page
-from carrel_site.accounts import keys, repository, sign_in, users
+from carrel_protocol.api.common import Page, Role
+from carrel_site.accounts import keys, repository, sessions, sign_in, users
+from carrel_site.accounts.sessions import Started
+from carrel_site.accounts.sessions_router import browser_of, give_cookies
+from carrel_site.core import csrf
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.pagination import Cursor, Limit
@@ -40,11 +43,22 @@ def read_setup(site: SiteDep) -> SetupStatus:
 
 
 @router.post("/setup", status_code=201)
-def create_first_owner(site: SiteDep, body: SetupCreate) -> OwnerWithKey:
-    """Make the first owner with the token that `carrel up` printed. Works once."""
+def create_first_owner(
+    site: SiteDep, request: Request, response: Response, body: SetupCreate
+) -> OwnerWithKey:
+    """Make the first owner with the token that `carrel up` printed, and sign them in. Once."""
+    csrf.refuse_other_sites(request, site.settings)
     users.check_setup_token(site.settings, body.token.get_secret_value())
     hashed = hash_password(body.password.get_secret_value())
-    return site.db.transact(lambda session: users.set_up(session, body, hashed))
+    browser = browser_of(request, site)
+
+    def work(session: Session) -> tuple[OwnerWithKey, Started]:
+        owner, user = users.set_up(session, body, hashed)
+        return owner, sessions.start(session, site.settings, user, browser)
+
+    owner, started = site.db.transact(work)
+    give_cookies(response, site, started)
+    return owner
 
 
 @router.post("/tokens", status_code=201)
@@ -60,9 +74,20 @@ def read_me(site: SiteDep, caller: Me) -> User:
 
 
 @router.get("/users", dependencies=[require(Permission.USERS_READ)])
-def list_users(site: SiteDep, cursor: Cursor = None, limit: Limit = 50) -> Page[User]:
-    """Everybody on the site, newest first."""
-    return site.db.read(lambda session: users.page(session, cursor, limit))
+def list_users(
+    site: SiteDep,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    q: Annotated[
+        str | None, Query(max_length=200, description="Part of a name or an address.")
+    ] = None,
+    role: Role | None = None,
+    active: bool | None = None,
+) -> Page[User]:
+    """People on the site, newest first."""
+    return site.db.read(
+        lambda session: users.page(session, cursor, limit, q=q, role=role, active=active)
+    )
 
 
 @router.post("/users", status_code=201)
@@ -99,7 +124,9 @@ def update_user(
     body: UserUpdate,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> User:
-    """Change a name, a role, or whether the person is active. Deactivating ends all their keys."""
+    """Change a name, a role, or whether the person is active. Deactivating ends all their keys,
+    sessions and links at once.
+    """
     _, user = once(
         site.db,
         caller.user_id,

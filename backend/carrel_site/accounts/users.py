@@ -1,6 +1,6 @@
 """People: creating them, changing what they may do, and the very first owner."""
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import or_
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.accounts import (
@@ -13,23 +13,23 @@ from carrel_protocol.api.accounts import (
 )
 from carrel_protocol.api.accounts import User as UserView
 from carrel_protocol.api.common import Page, Role
-from carrel_site.accounts import keys, repository
-from carrel_site.accounts.errors import EmailTaken, LastOwner, SetupDone, SetupTokenRefused
+from carrel_site.accounts import invitations, keys, passwords, people, repository, sessions
+from carrel_site.accounts.errors import LastOwner, SetupDone, SetupTokenRefused
 from carrel_site.accounts.models import User
+from carrel_site.accounts.views import missing, shown, view
 from carrel_site.audit.log import SITE, record
 from carrel_site.core.clock import now
-from carrel_site.core.errors import NotFound
-from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import newest_first
 from carrel_site.core.security import same
+from carrel_site.events.wakeups import announce
 from carrel_site.settings import Settings
 
 
 def create(session: Session, asked: UserCreate, password_hash: str, actor: str) -> UserView:
     """A person with a role. Raises `EmailTaken`."""
-    user = _insert(session, asked.name, asked.email, asked.role, password_hash)
+    user = people.add(session, asked.name, asked.email, asked.role, password_hash)
     record(session, actor, "user.created", user.id, email=user.email, role=user.role)
-    return view(user)
+    return view(user, ())
 
 
 def check_setup_token(settings: Settings, token: str) -> None:
@@ -42,15 +42,16 @@ def check_setup_token(settings: Settings, token: str) -> None:
         raise SetupTokenRefused("This is not the setup token of this site.")
 
 
-def set_up(session: Session, asked: SetupCreate, password_hash: str) -> OwnerWithKey:
+def set_up(session: Session, asked: SetupCreate, password_hash: str) -> tuple[OwnerWithKey, User]:
     """The first owner, with a key of every scope. Raises `SetupDone` when there is anybody."""
     repository.lock_setup(session)
     if repository.anybody(session):
         raise SetupDone("This site has an owner.")
-    user = _insert(session, asked.name, asked.email, Role.OWNER, password_hash)
+    user = people.add(session, asked.name, asked.email, Role.OWNER, password_hash)
     record(session, SITE, "site.set_up", user.id, email=user.email)
     every = KeyCreate(label="setup", scopes=tuple(Scope), expires_in_days=90)
-    return OwnerWithKey(user=view(user), key=keys.create(session, user, every, actor=user.id))
+    key = keys.create(session, user, every, actor=user.id)
+    return OwnerWithKey(user=view(user, ()), key=key), user
 
 
 def update(session: Session, user_id: str, asked: UserUpdate, actor: str) -> UserView:
@@ -74,56 +75,45 @@ def update(session: Session, user_id: str, asked: UserUpdate, actor: str) -> Use
     }
     for field, value in changes.items():
         setattr(user, field, value)
-    ended = (
-        repository.revoke_keys(session, user.id, now()) if changes.get("active") is False else []
-    )
+    ended: list[str] = []
+    if changes.get("active") is False:
+        ended = repository.revoke_keys(session, user.id, now())
+        sessions.end_all(session, user.id, actor)
+    if loses_owner or "active" in changes:
+        # What an owner handed out while they were one does not outlast it.
+        passwords.end_links(session, of=user.id, made_too=True)
+        invitations.revoke_made_by(session, user.id, actor)
     if changes:
         record(session, actor, "user.changed", user.id, **changes, keys_ended=ended)
-    return view(user)
+        announce(session, user.id)  # whoever waits for something as this person looks again
+    return shown(session, [user])[0]
 
 
-def page(session: Session, cursor: str | None, limit: int) -> Page[UserView]:
-    """Everybody, newest first."""
-    return newest_first(session, repository.users(), User.created_at, User.id, cursor, limit, view)
+def page(
+    session: Session,
+    cursor: str | None,
+    limit: int,
+    *,
+    q: str | None = None,
+    role: Role | None = None,
+    active: bool | None = None,
+) -> Page[UserView]:
+    """People, newest first: everybody, or those whose name or address holds `q`, and so on."""
+    query = repository.users()
+    if q:
+        query = query.where(
+            or_(User.name.icontains(q, autoescape=True), User.email.icontains(q, autoescape=True))
+        )
+    if role is not None:
+        query = query.where(User.role == role.value)
+    if active is not None:
+        query = query.where(User.active.is_(active))
+    rows = newest_first(session, query, User.created_at, User.id, cursor, limit, lambda user: user)
+    return Page(items=shown(session, rows.items), next_cursor=rows.next_cursor)
 
 
 def get(session: Session, user_id: str) -> UserView:
     user = repository.user(session, user_id)
     if user is None:
         raise missing()
-    return view(user)
-
-
-def missing() -> NotFound:
-    return NotFound("There is no such person.")
-
-
-def view(user: User) -> UserView:
-    return UserView(
-        id=user.id,
-        name=user.name,
-        email=user.email,
-        role=Role(user.role),
-        active=user.active,
-        created_at=user.created_at,
-    )
-
-
-def _insert(session: Session, name: str, email: str, role: Role, password_hash: str) -> User:
-    user_id = session.scalar(
-        insert(User)
-        .values(
-            id=new_id("usr"),
-            name=name,
-            email=email,
-            role=role.value,
-            password_hash=password_hash,
-            active=True,
-            created_at=now(),
-        )
-        .on_conflict_do_nothing(index_elements=[User.email])
-        .returning(User.id)
-    )
-    if user_id is None:
-        raise EmailTaken(f"Somebody has the e-mail address {email}.")
-    return session.get_one(User, user_id)
+    return shown(session, [user])[0]

@@ -1,16 +1,18 @@
 """What routes are made of: the site they act on, who calls, and what that person may do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Update, bindparam, select, update
+from sqlalchemy.orm import Session
 
 from carrel_protocol.api.accounts import Scope
 from carrel_protocol.api.common import Role
-from carrel_site.accounts.models import ApiKey, User
+from carrel_site.accounts.models import ApiKey, User, UserSession
+from carrel_site.core import cookies, csrf
 from carrel_site.core.clock import now
 from carrel_site.core.db import Database
 from carrel_site.core.errors import Forbidden, Unauthenticated
@@ -21,9 +23,13 @@ from carrel_site.site import Site
 _USE_NOTED_EVERY = timedelta(minutes=1)
 
 
+class SessionEnded(Unauthenticated):
+    advice = "Sign in again."
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sent the request, through one of their keys."""
+    """Whoever sent the request, through one of their keys or sessions."""
 
     user_id: str
     name: str
@@ -31,6 +37,8 @@ class Caller:
     role: Role
     scopes: frozenset[Scope]
     key_id: str
+    """Empty when a session sent it."""
+    session_id: str = ""
 
     def may(self, permission: Permission) -> bool:
         return allows(permission, self.role, self.scopes)
@@ -61,20 +69,54 @@ def require(permission: Permission) -> Any:
     """A dependency that gives the `Caller`, or refuses whoever lacks `permission`."""
 
     def authenticate(request: Request) -> Caller:
-        secret = bearer(request)
-        caller = _find(site_of(request).db, secret)
-        if not caller.may(permission):
-            _, scope = TABLE[permission]
-            if allows(permission, caller.role, frozenset(Scope)):
-                raise Forbidden(
-                    f"This key lacks the scope '{scope}'.",
-                    advice=f"Create a key that has the scope '{scope}'.",
-                )
-            raise Forbidden(f"The role '{caller.role}' may not do this ({permission}).")
+        caller = _identify(request)
+        _check(caller, permission)
         return caller
 
     authenticate.permission = permission  # type: ignore[attr-defined]
     return Depends(authenticate)
+
+
+def recheck(site: Site, caller: Caller, permission: Permission) -> None:
+    """Raise unless `caller` still may: for a look that comes long after the request did.
+
+    What waits (a long poll, a stream of events) looks again with this, so that a key or session
+    that was ended, a person who was deactivated and a role that was taken away end it too.
+    """
+    statement, credential = (
+        (_SESSION_STILL, caller.session_id) if caller.session_id else (_KEY_STILL, caller.key_id)
+    )
+    at = now()
+    row = site.db.look_up(statement, id=credential, at=at, idle_since=_idle_since(site, at))
+    if row is None:
+        raise _ended(caller)
+    _check(replace(caller, role=Role(row[0])), permission)
+
+
+def _check(caller: Caller, permission: Permission) -> None:
+    if caller.may(permission):
+        return
+    _, scope = TABLE[permission]
+    if allows(permission, caller.role, frozenset(Scope)):
+        raise Forbidden(
+            f"This key lacks the scope '{scope}'.",
+            advice=f"Create a key that has the scope '{scope}'.",
+        )
+    raise Forbidden(f"The role '{caller.role}' may not do this ({permission}).")
+
+
+def _identify(request: Request) -> Caller:
+    """By key where one is sent, whatever cookies come with it; else by session."""
+    site = site_of(request)
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        return _by_key(site, secret)
+    cookie = cookies.read(request, site.settings, cookies.SESSION)
+    if cookie is None:
+        raise Unauthenticated("No API key was sent, and nobody is signed in.")
+    caller = _by_session(site, cookie)
+    csrf.check(request, site.settings, caller.session_id)
+    return caller
 
 
 _KEY = (
@@ -87,18 +129,83 @@ _KEY = (
         User.active,
     )
 )
+_KEY_STILL = (
+    select(User.role)
+    .join(ApiKey, ApiKey.user_id == User.id)
+    .where(
+        ApiKey.id == bindparam("id"),
+        ApiKey.revoked_at.is_(None),
+        ApiKey.expires_at > bindparam("at"),
+        User.active,
+    )
+)
+_SESSION = (
+    select(User.id, User.name, User.email, User.role, UserSession.id, UserSession.last_seen_at)
+    .join(UserSession, UserSession.user_id == User.id)
+    .where(
+        UserSession.secret_hash == bindparam("secret_hash"),
+        UserSession.expires_at > bindparam("at"),
+        UserSession.last_seen_at > bindparam("idle_since"),
+        User.active,
+    )
+)
+_SESSION_STILL = (
+    select(User.role)
+    .join(UserSession, UserSession.user_id == User.id)
+    .where(
+        UserSession.id == bindparam("id"),
+        UserSession.expires_at > bindparam("at"),
+        UserSession.last_seen_at > bindparam("idle_since"),
+        User.active,
+    )
+)
+_EVERY_SCOPE = frozenset(Scope)
 
 
-def _find(db: Database, secret: str) -> Caller:
+def _by_key(site: Site, secret: str) -> Caller:
     at = now()
-    row = db.look_up(_KEY, secret_hash=digest_secret(secret), at=at)
+    row = site.db.look_up(_KEY, secret_hash=digest_secret(secret), at=at)
     if row is None:
         raise Unauthenticated("This API key is unknown, expired or revoked.")
     user_id, name, email, role, scopes, key_id, used = tuple(row)
     if used is None or at - used > _USE_NOTED_EVERY:
         noted = update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at)
-        db.read(lambda session: session.execute(noted))
+        _note(site.db, noted, user_id, at)
     return Caller(user_id, name, email, Role(role), frozenset(map(Scope, scopes)), key_id)
+
+
+def _by_session(site: Site, secret: str) -> Caller:
+    at = now()
+    idle_since = _idle_since(site, at)
+    row = site.db.look_up(_SESSION, secret_hash=digest_secret(secret), at=at, idle_since=idle_since)
+    if row is None:
+        raise SessionEnded("This session has ended, or was ended.")
+    user_id, name, email, role, session_id, seen = tuple(row)
+    if at - seen > min(_USE_NOTED_EVERY, (at - idle_since) / 4):
+        noted = update(UserSession).where(UserSession.id == session_id).values(last_seen_at=at)
+        _note(site.db, noted, user_id, at)
+    return Caller(user_id, name, email, Role(role), _EVERY_SCOPE, "", session_id)
+
+
+def _note(db: Database, use: Update, user_id: str, at: datetime) -> None:
+    seen = update(User).where(User.id == user_id).values(last_seen_at=at)
+
+    def write(session: Session) -> None:
+        session.execute(use)
+        session.execute(seen)
+
+    db.read(write)
+
+
+def _idle_since(site: Site, at: datetime) -> datetime:
+    """A session that was last used before this has ended."""
+    return at - timedelta(hours=site.settings.session_idle_hours)
+
+
+def _ended(caller: Caller) -> Unauthenticated:
+    if caller.session_id:
+        return SessionEnded("This session was ended.")
+    return Unauthenticated("This API key was ended.")
 
 
 def permission_of(route_dependency: Callable[..., Any]) -> Permission | None:

@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _SECRET_NAMES = re.compile(r"password|secret|token|authorization|cookie|private_key", re.IGNORECASE)
-_SECRET_TEXTS = re.compile(r"\b(ck|cw)_[A-Za-z0-9_-]{20,}|(://[^:/@\s]*):[^@/\s]+@")
+_SECRET_TEXTS = re.compile(r"\b(c[kwsdir])_[A-Za-z0-9_-]{20,}|(://[^:/@\s]*):[^@/\s]+@")
 _HIDDEN = "[hidden]"
 
 

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from carrel_protocol.errors import Problem
+from carrel_site.core import cookies, csrf
 from carrel_site.core.problems import MEDIA_TYPE
 from carrel_site.core.routes import api_routes, required_permission
 
@@ -54,7 +55,15 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas.pop(unused, None)
     _require_discriminators(document)
     components["securitySchemes"] = {
-        "api_key": {"type": "http", "scheme": "bearer", "description": "An API key."}
+        "api_key": {"type": "http", "scheme": "bearer", "description": "An API key."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": cookies.SESSION,
+            "description": f"The console's. What it changes also takes the header {csrf.HEADER}, "
+            "with the `csrf_token` of GET /api/v1/session. Over https the cookie's name begins "
+            "with `__Host-`.",
+        },
     }
     for route in api_routes(app):
         for method in route.methods or ():
@@ -68,7 +77,7 @@ def _complete(operation: dict[str, Any], method: str, *, keyed: bool) -> None:
     errors = dict(_ALWAYS)
     if keyed:
         errors |= _KEYED
-        operation["security"] = [{"api_key": []}]
+        operation["security"] = [{"api_key": []}, {"session": []}]
     if method in ("POST", "PUT", "PATCH", "DELETE"):
         errors |= _WRITES
     headers = {parameter["name"].lower() for parameter in operation.get("parameters", ())}

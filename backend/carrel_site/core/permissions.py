@@ -11,9 +11,12 @@ from carrel_protocol.api.common import Role
 
 class Permission(StrEnum):
     SELF_READ = "self.read"
+    SELF_MANAGE = "self.manage"
     KEYS_MANAGE_OWN = "keys.manage_own"
     USERS_READ = "users.read"
     USERS_MANAGE = "users.manage"
+    GROUPS_READ = "groups.read"
+    GROUPS_MANAGE = "groups.manage"
     DATASETS_READ = "datasets.read"
     DATASETS_MANAGE = "datasets.manage"
     VERSIONS_READ = "versions.read"
@@ -39,9 +42,12 @@ _READERS = frozenset({Role.OWNER, Role.REVIEWER, Role.AUDITOR})
 
 TABLE: dict[Permission, tuple[frozenset[Role], Scope]] = {
     Permission.SELF_READ: (_EVERYONE, Scope.READ),
+    Permission.SELF_MANAGE: (_EVERYONE, Scope.ADMIN),
     Permission.KEYS_MANAGE_OWN: (_EVERYONE, Scope.ADMIN),
     Permission.USERS_READ: (_READERS, Scope.READ),
     Permission.USERS_MANAGE: (_OWNER, Scope.ADMIN),
+    Permission.GROUPS_READ: (_READERS, Scope.READ),
+    Permission.GROUPS_MANAGE: (_OWNER, Scope.ADMIN),
     Permission.DATASETS_READ: (_EVERYONE, Scope.READ),
     Permission.DATASETS_MANAGE: (_OWNER, Scope.ADMIN),
     Permission.VERSIONS_READ: (_WATCHERS, Scope.READ),

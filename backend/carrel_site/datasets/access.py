@@ -3,14 +3,21 @@
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Role
-from carrel_protocol.api.datasets import AccessGrant, AccessUpdate, BudgetLimits
+from carrel_protocol.api.datasets import (
+    AccessGrant,
+    AccessSkipped,
+    AccessUpdate,
+    BudgetLimits,
+    GroupAccess,
+)
+from carrel_site.accounts import groups
 from carrel_site.accounts.models import User
 from carrel_site.audit.log import record
 from carrel_site.core.clock import now
-from carrel_site.core.errors import Conflict, NotFound
+from carrel_site.core.errors import Conflict, InvalidInput, NotFound
 from carrel_site.core.permissions import TABLE, Permission
 from carrel_site.datasets import repository
-from carrel_site.datasets.models import Dataset, DatasetAccess
+from carrel_site.datasets.models import Dataset, DatasetAccess, Population
 from carrel_site.datasets.service import missing
 from carrel_site.ledger import service as ledger
 
@@ -23,19 +30,55 @@ def listed(session: Session, ref: str) -> tuple[AccessGrant, ...]:
 
 def give(session: Session, ref: str, asked: AccessUpdate, actor: str) -> AccessGrant:
     """Give a person access, and an account at the population if they have none there yet."""
+    if asked.user is None:
+        raise InvalidInput("Send the 'user' who gets access.")
+    dataset, population = _to_give(session, ref)
+    user = repository.user(session, asked.user)
+    if user is None:
+        raise NotFound("There is no such person.")
+    obstacle = _obstacle(user)
+    if obstacle is not None:
+        raise Conflict(obstacle[0], advice=obstacle[1])
+    return _grant(session, dataset, population, user, actor)
+
+
+def give_group(session: Session, ref: str, group_ref: str, actor: str) -> GroupAccess:
+    """Give access to everybody who is in a group now: one grant each, ended one by one too."""
+    group = groups.find(session, group_ref)
+    if group is None:
+        raise groups.no_group(group_ref)
+    dataset, population = _to_give(session, ref)
+    given, skipped = [], []
+    for user in groups.members(session, group.id):
+        obstacle = _obstacle(user)
+        if obstacle is None:
+            given.append(_grant(session, dataset, population, user, actor))
+        else:
+            skipped.append(AccessSkipped(user_id=user.id, name=user.name, reason=obstacle[0]))
+    return GroupAccess(given=tuple(given), skipped=tuple(skipped))
+
+
+def _to_give(session: Session, ref: str) -> tuple[Dataset, Population]:
     dataset = _dataset(session, ref)
     # Held until the commit, so that two grants at once open one account.
     population = repository.population(session, dataset.population_id, lock=True)
     assert population is not None
-    user = repository.user(session, asked.user)
-    if user is None:
-        raise NotFound("There is no such person.")
+    return dataset, population
+
+
+def _obstacle(user: User) -> tuple[str, str | None] | None:
+    """Why access would give this person nothing, and what to do about it."""
     if not user.active:
-        raise Conflict("This person is deactivated.", advice="Activate them first.")
+        return "This person is deactivated.", "Activate them first."
     if Role(user.role) not in TABLE[Permission.REQUESTS_ASK][0]:
-        raise Conflict(
-            f"A person with the role '{user.role}' asks nothing, so access would give them nothing."
-        )
+        role = user.role
+        return f"Who has the role '{role}' asks nothing, so access would give them nothing.", None
+    return None
+
+
+def _grant(
+    session: Session, dataset: Dataset, population: Population, user: User, actor: str
+) -> AccessGrant:
     grant = session.get(DatasetAccess, (dataset.id, user.id))
     if grant is None:
         grant = DatasetAccess(

@@ -7,6 +7,7 @@ from carrel_protocol.api.common import Page, Role
 from carrel_protocol.api.datasets import Dataset as DatasetView
 from carrel_protocol.api.datasets import DatasetCreate, DatasetPolicy, DatasetUpdate
 from carrel_protocol.schema import TableSchema
+from carrel_site.accounts import groups
 from carrel_site.audit.log import record
 from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
@@ -27,6 +28,7 @@ def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
         raise NotFound(
             f"There is no population {asked.population!r}.", advice="Create the population first."
         )
+    policy = _with_groups(session, asked.policy)
     dataset_id = new_id("ds")
     inserted = session.scalar(
         insert(Dataset)
@@ -38,7 +40,7 @@ def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
             population_id=population.id,
             table_schema=asked.table.model_dump(mode="json"),
             revision=1,
-            policy=asked.policy.model_dump(mode="json"),
+            policy=policy.model_dump(mode="json"),
             policy_revision=1,
             created_at=now(),
         )
@@ -81,7 +83,9 @@ def update(
     for field, value in words.items():
         setattr(dataset, field, value)
     table_changed = asked.table is not None and _change_table(dataset, asked.table)
-    policy_changed = asked.policy is not None and _change_policy(dataset, asked.policy)
+    policy_changed = asked.policy is not None and _change_policy(
+        dataset, _with_groups(session, asked.policy)
+    )
     if table_changed or policy_changed:
         _keep_revision(session, dataset, actor)
     if table_changed:
@@ -177,6 +181,14 @@ def _change_policy(dataset: Dataset, policy: DatasetPolicy) -> bool:
     dataset.policy = policy.model_dump(mode="json")
     dataset.policy_revision += 1
     return True
+
+
+def _with_groups(session: Session, policy: DatasetPolicy) -> DatasetPolicy:
+    """The policy with its groups' ids, none of which can be deleted while it names them."""
+    if not policy.reviewer_groups:
+        return policy
+    named = groups.held(session, policy.reviewer_groups)
+    return policy.model_copy(update={"reviewer_groups": tuple(group.id for group in named)})
 
 
 def _keep_revision(session: Session, dataset: Dataset, actor: str) -> None:

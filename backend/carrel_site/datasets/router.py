@@ -16,6 +16,7 @@ from carrel_protocol.api.datasets import (
     DatasetCreate,
     DatasetUpdate,
     DatasetVersion,
+    GroupAccess,
     Mock,
     Population,
     PopulationCreate,
@@ -184,14 +185,31 @@ def give_access(
     dataset: Ref,
     body: AccessUpdate,
     idempotency_key: IdempotencyKeyHeader = None,
-) -> AccessGrant:
-    """Let a person ask questions. Their budget at the population opens with it."""
+) -> AccessGrant | GroupAccess:
+    """Let a person ask questions, or everybody who is in a group now. The budget of each at the
+    population opens with it. Send either `user` or `group`.
+    """
+    if (body.user is None) == (body.group is None):
+        raise InvalidInput("Send either 'user' or 'group'.")
+    route, asked = f"PUT /datasets/{dataset}/access", body.model_dump(mode="json")
+    group = body.group
+    if group is not None:
+        _, given = once(
+            site.db,
+            caller.user_id,
+            idempotency_key,
+            route,
+            asked,
+            GroupAccess,
+            lambda session: (200, access.give_group(session, dataset, group, caller.user_id)),
+        )
+        return given
     _, grant = once(
         site.db,
         caller.user_id,
         idempotency_key,
-        f"PUT /datasets/{dataset}/access",
-        body.model_dump(mode="json"),
+        route,
+        asked,
         AccessGrant,
         lambda session: (200, access.give(session, dataset, body, caller.user_id)),
     )

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from carrel_site.core.db import Base
@@ -38,6 +38,8 @@ class Request(Base):
     memo_key: Mapped[str]
     """Empty once the request has ended without an answer: failures are not remembered."""
     votes_needed: Mapped[int]
+    reviewer_groups: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """Ids of the groups that the rule named when this was asked or edited; never taken back."""
     round: Mapped[int]
     """Raised by every edit; only votes of the current round count."""
     version: Mapped[int]

@@ -1,6 +1,6 @@
 """Whether a request needs people, and whether the people it needs have spoken. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from typing import Literal
 
 from carrel_protocol.api.datasets import DatasetPolicy
@@ -21,7 +21,20 @@ def counts(vote: Vote, request: Request) -> bool:
     return vote.round == request.round and vote.content_hash == request.content_hash
 
 
-def enough(votes: Iterable[Vote], request: Request) -> bool:
-    """Whether as many different people as it takes approved the request as it is."""
-    approved = {v.reviewer_id for v in votes if v.decision == "approve" and counts(v, request)}
-    return len(approved) >= request.votes_needed
+def approvers(votes: Iterable[Vote], request: Request) -> set[str]:
+    """Who approved the request as it is."""
+    return {v.reviewer_id for v in votes if v.decision == "approve" and counts(v, request)}
+
+
+def enough(
+    approved: Set[str], request: Request, reviewing: Set[str], members: Mapping[str, Set[str]]
+) -> bool:
+    """Whether as many different people as it takes approved, and one of each group it takes.
+
+    approved: who did. reviewing: who may review now; the vote of somebody who no longer may does
+    not count. members: by group, who is in it now; a group that is not there has nobody.
+    """
+    counted = approved & reviewing
+    return len(counted) >= request.votes_needed and all(
+        counted & members.get(group, frozenset()) for group in request.reviewer_groups
+    )

@@ -19,6 +19,7 @@ from carrel_protocol.api.requests import (
     RunState,
 )
 from carrel_protocol.jobs import QueryContent
+from carrel_site.accounts import repository as people
 from carrel_site.audit.log import SITE, record
 from carrel_site.core.clock import now
 from carrel_site.core.db import insert_rows
@@ -76,6 +77,7 @@ def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -
         state=RequestState.SUBMITTED.value,
         purpose=asked.purpose,
         votes_needed=0 if automatic else quoted.dataset.policy.reviewers,
+        reviewer_groups=[] if automatic else list(quoted.dataset.policy.reviewer_groups),
         round=1,
         version=1,
         created_at=at,
@@ -132,6 +134,9 @@ def edit(
     request.purpose = purpose
     request.expires_at = now() + timedelta(days=quoted.dataset.policy.request_days)
     request.votes_needed = max(request.votes_needed, quoted.dataset.policy.reviewers)
+    request.reviewer_groups = sorted(
+        {*request.reviewer_groups, *quoted.dataset.policy.reviewer_groups}
+    )
     if request.state == RequestState.CHANGES_REQUESTED:
         _move(request, RequestState.SUBMITTED)
     else:
@@ -166,6 +171,11 @@ def decide(
         raise NotReviewer("Nobody reviews their own request.")
     if request.state != RequestState.SUBMITTED:
         raise states.InvalidTransition(f"This request is {request.state}; it waits for no vote.")
+    # Looked at once more, now that nothing else moves: this may have waited for the request while
+    # its sender was deactivated or lost their role.
+    people.user_still(session, caller.user_id)
+    if not people.reviewers_among(session, [caller.user_id]):
+        raise NotReviewer("You may not review any more.")
     if content_hash != request.content_hash:
         raise ContentChanged("Your decision names another content than this request's.")
     cast = [vote for vote, _ in repository.votes(session, request.id)]
@@ -199,12 +209,22 @@ def decide(
         _move(request, RequestState.CHANGES_REQUESTED)
         request.expires_at = None
         record(session, caller.user_id, "request.changes_requested", request.id)
-    elif policies.enough([*cast, vote], request):
+    elif _approved(session, request, [*cast, vote]):
         _move(request, RequestState.APPROVED)
         record(session, SITE, "request.approved", request.id, content=content_hash)
         _queue_or_wait(session, site, request)
     announce(session, request.id)
     return request
+
+
+def _approved(session: Session, request: Request, votes: list[Vote]) -> bool:
+    approved = policies.approvers(votes, request)
+    return policies.enough(
+        approved,
+        request,
+        reviewing=people.reviewers_among(session, approved),
+        members=people.members_among(session, request.reviewer_groups, approved),
+    )
 
 
 def queue_again(session: Session, site: Site, caller: Caller, request_id: str) -> Request:

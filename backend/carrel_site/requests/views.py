@@ -14,6 +14,7 @@ from carrel_protocol.api.requests import (
     Vote,
 )
 from carrel_protocol.jobs import QueryContent
+from carrel_site.accounts import groups as group_rows
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
@@ -42,6 +43,7 @@ def full(session: Session, site: Site, caller: Caller, request: models.Request) 
         requester=person(requester),
         run=_run(session, site, *found) if found else None,
         votes=_votes(session, caller, request),
+        groups=_groups(session, request),
     )
 
 
@@ -56,7 +58,15 @@ def answered(session: Session, site: Site, caller: Caller, asked: Asked) -> Requ
         requester=Person(id=caller.user_id, name=caller.name, email=caller.email),
         run=run_views.public(run, None, now()) if run else None,
         votes=(),
+        groups=_groups(session, asked.request),
     )
+
+
+def _groups(session: Session, request: models.Request) -> tuple[str, ...]:
+    if not request.reviewer_groups:
+        return ()
+    named = group_rows.refs(session, request.reviewer_groups)
+    return tuple(named[g].name if g in named else g for g in request.reviewer_groups)
 
 
 def _run(session: Session, site: Site, run: run_models.Run, output: Output | None) -> Run:
@@ -71,6 +81,7 @@ def _assembled(
     requester: Person,
     run: Run | None,
     votes: tuple[Vote, ...],
+    groups: tuple[str, ...],
 ) -> Request:
     return Request(
         id=request.id,
@@ -87,6 +98,7 @@ def _assembled(
         run=run,
         votes=votes,
         votes_needed=request.votes_needed,
+        groups_needed=groups,
         etag=etag_of(request),
         created_at=request.created_at,
         updated_at=request.updated_at,

@@ -18,6 +18,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from carrel_site.accounts import passwords
+from carrel_site.accounts.sweep import sweep as sweep_people
 from carrel_site.audit import anchors
 from carrel_site.core import idempotency, logs
 from carrel_site.core.clock import now
@@ -129,9 +131,19 @@ def anchor(site: Site) -> None:
     site.db.read(lambda session: anchors.write_anchor(site.settings, session, site.signer))
 
 
+def send_password_links(site: Site) -> None:
+    """Mail links to those who asked for one."""
+
+    def work(session: Session, row_id: str) -> None:
+        passwords.send_link(session, site.settings, row_id)
+
+    _each(site, site.db.read(passwords.waiting), work)
+
+
 def tidy(site: Site) -> None:
-    """Drop what is no longer of use: old idempotency keys, raw uploads."""
+    """Drop what is no longer of use: old idempotency keys, sessions that ran out, raw uploads."""
     site.db.transact(idempotency.forget_old)
+    site.db.transact(lambda session: sweep_people(session, site.settings))
     site.db.read(lambda session: datasets.sweep_uploads(session, site))
 
 
@@ -148,6 +160,7 @@ def duties() -> list[Duty]:
         Duty(expire, 30.0),
         Duty(anchor, 60.0),
         Duty(end_grants, 10.0),
+        Duty(send_password_links, 1.0),
         Duty(tidy, 600.0),
     ]
 

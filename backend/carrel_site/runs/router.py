@@ -1,6 +1,7 @@
 """Runs: waiting for one, cancelling it, and what the owner may know about it."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from carrel_protocol.api.requests import Run, RunDiagnostics
 from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
-from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.http import Caller, SiteDep, recheck, require
 from carrel_site.core.permissions import Permission
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.service import may_see
@@ -19,6 +20,8 @@ from carrel_site.runs import clock, repository, service, views
 from carrel_site.site import Site
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
+
+Look = Callable[[Site, Caller, str], tuple[Run, datetime | None]]
 
 _LOOK_AGAIN_SECONDS = 5.0
 """A lost wake-up costs this much at most."""
@@ -44,7 +47,7 @@ async def get_run(
                 continue
             due = next_change is not None and next_change <= now()
             look = _close if due else _look
-            run, next_change = await run_in_threadpool(look, site, caller, run_id)
+            run, next_change = await run_in_threadpool(_look_again, look, site, caller, run_id)
         return run
 
 
@@ -103,6 +106,12 @@ def _look(site: Site, caller: Caller, run_id: str) -> tuple[Run, datetime | None
         return views.public(run, output, at, receipt), clock.next_change(run, at)
 
     return site.db.read(read) or _close(site, caller, run_id)
+
+
+def _look_again(look: Look, site: Site, caller: Caller, run_id: str) -> tuple[Run, datetime | None]:
+    """Look, if whoever waits still may: their key or role may have gone meanwhile."""
+    recheck(site, caller, Permission.REQUESTS_READ)
+    return look(site, caller, run_id)
 
 
 def _close(site: Site, _caller: Caller, run_id: str) -> tuple[Run, datetime | None]:

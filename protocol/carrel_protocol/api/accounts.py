@@ -56,6 +56,11 @@ class UserUpdate(Sent):
     active: bool | None = None
 
 
+class GroupRef(Received):
+    id: str
+    name: str
+
+
 class User(Received):
     id: str
     name: str
@@ -63,6 +68,9 @@ class User(Received):
     role: Role
     active: bool
     created_at: datetime
+    last_seen_at: datetime | None = None
+    """By session or key, to the minute."""
+    groups: tuple[GroupRef, ...] = ()
 
 
 class KeyCreate(Sent):

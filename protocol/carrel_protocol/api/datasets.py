@@ -52,6 +52,10 @@ class DatasetPolicy(Sent):
     auto_approve_share: float = Field(default=0.05, gt=0, le=1)
     """The largest share of an account's limit that one auto-approved request may cost."""
     reviewers: int = Field(default=1, ge=1, le=10)
+    reviewer_groups: tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...] = (
+        Field(default=(), max_length=10)
+    )
+    """Ids of groups: an approval needs a vote from each of these, beside `reviewers`."""
     request_days: int = Field(default=30, ge=1, le=365)
     """An unanswered request expires after this long."""
 
@@ -117,10 +121,28 @@ class AccessGrant(Received):
 
 
 class AccessUpdate(Sent):
-    """Gives a person access. Their account at the population opens with its `each` limits."""
+    """Gives a person access, or everyone who is in a group now. Each one's account at the
+    population opens with its `each` limits."""
 
-    user: str
+    user: str | None = None
     """The person's id or e-mail."""
+    group: str | None = None
+    """The group's id or name. Whoever joins it later does not get access by it."""
+
+
+class AccessSkipped(Received):
+    """Somebody in a group to whom access was not given, and why."""
+
+    user_id: str
+    name: str
+    reason: str
+
+
+class GroupAccess(Received):
+    """What giving access to a group came to: one grant a person."""
+
+    given: tuple[AccessGrant, ...]
+    skipped: tuple[AccessSkipped, ...]
 
 
 class Mock(Received):

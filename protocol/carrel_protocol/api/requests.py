@@ -155,6 +155,8 @@ class Request(Received):
     run: Run | None
     votes: tuple[Vote, ...]
     votes_needed: int
+    groups_needed: tuple[str, ...] = ()
+    """Names of the groups of which each has to have given a vote."""
     reused: bool = False
     """True when this was asked before: the stored answer, at no further cost."""
     etag: str
