@@ -16,7 +16,9 @@ from carrel_site.accounts.sessions_router import router as sessions
 from carrel_site.administration.router import router as administration
 from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
+from carrel_site.core.console import Console
 from carrel_site.core.middleware import Gate
+from carrel_site.core.paths import console_dir
 from carrel_site.datasets.router import router as datasets
 from carrel_site.datasets.uploads_router import router as uploads
 from carrel_site.events.router import router as events
@@ -93,6 +95,7 @@ def create_app(site: Site | None = None) -> FastAPI:
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Console, folder=console_dir())
     app.add_middleware(
         Gate,
         max_body=site.settings.request_max_bytes,

@@ -117,3 +117,11 @@ def doctor(data_dir: DataDirOption = Path("carrel-data")) -> None:
     from carrel_site.cli.doctor import run_doctor
 
     raise typer.Exit(run_doctor(data_dir))
+
+
+@app.command()
+def openapi() -> None:
+    """Print the API's OpenAPI 3.1 document; needs no running site."""
+    from carrel_site.cli.openapi import document
+
+    typer.echo(document())

@@ -1,0 +1,25 @@
+import { Outlet } from "@tanstack/react-router";
+
+import { Mark } from "./Brand";
+import { RouteFocus } from "./RouteFocus";
+import { SchemeSwitch } from "./SchemeSwitch";
+import classes from "./Doorway.module.css";
+
+export function Doorway() {
+  return (
+    <div className={classes.page}>
+      <header className={classes.brand}>
+        <Mark size={34} />
+        <span>Carrel</span>
+      </header>
+      <main id="main" tabIndex={-1} className={classes.card}>
+        <Outlet />
+      </main>
+      <footer className={classes.foot}>
+        <p>Compute on data you cannot see. Only reviewed or private results leave.</p>
+        <SchemeSwitch />
+      </footer>
+      <RouteFocus />
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+/** Mantine's part of the theme; colours come from tokens.css, so that both themes stand there. */
+
+import {
+  createTheme,
+  defaultVariantColorsResolver,
+  type MantineColorsTuple,
+  type VariantColorsResolver,
+} from "@mantine/core";
+
+/** The desk lamp: the one accent. */
+const lamp: MantineColorsTuple = [
+  "#eef5f1",
+  "#dfeae3",
+  "#bcd8cb",
+  "#95d2b6",
+  "#83c5a7",
+  "#4d947a",
+  "#2f7560",
+  "#1f5b4a",
+  "#1b5142",
+  "#143c31",
+];
+
+/** For what cannot be undone. */
+const brick: MantineColorsTuple = [
+  "#fdf1ee",
+  "#f8e1db",
+  "#f2c3b9",
+  "#f0a396",
+  "#dd7768",
+  "#c14c3e",
+  "#ab382d",
+  "#9b2c22",
+  "#81231b",
+  "#641a14",
+];
+
+/** Text on a filled button, from the tokens: Mantine would guess it from one theme's shade. */
+const resolver: VariantColorsResolver = (input) => {
+  const colors = defaultVariantColorsResolver(input);
+  if (input.variant !== "filled") return colors;
+  const ink = input.color === "brick" ? "var(--c-bad-ink)" : "var(--c-accent-ink)";
+  return { ...colors, color: ink };
+};
+
+export const theme = createTheme({
+  primaryColor: "lamp",
+  primaryShade: { light: 7, dark: 4 },
+  colors: { lamp, brick },
+  variantColorResolver: resolver,
+  defaultRadius: "sm",
+  radius: { sm: "6px", md: "8px", lg: "10px" },
+  fontFamily: "var(--c-font)",
+  fontFamilyMonospace: "var(--c-font-mono)",
+  headings: { fontFamily: "var(--c-font-serif)", fontWeight: "600" },
+  cursorType: "pointer",
+  respectReducedMotion: true,
+  // Plain objects, not `Modal.extend(…)`: those would bring every component into the first load.
+  components: {
+    Button: { defaultProps: { fw: 600 } },
+    ActionIcon: { defaultProps: { variant: "subtle" } },
+    Modal: {
+      defaultProps: {
+        centered: true,
+        radius: "lg",
+        overlayProps: { color: "var(--c-overlay)", backgroundOpacity: 1 },
+        closeButtonProps: { "aria-label": "Close" },
+        transitionProps: { duration: 120 },
+      },
+      styles: {
+        title: { fontFamily: "var(--c-font-serif)", fontWeight: 600, fontSize: "1.25rem" },
+        content: { background: "var(--c-surface)" },
+        header: { background: "var(--c-surface)" },
+      },
+    },
+    Drawer: { defaultProps: { overlayProps: { color: "var(--c-overlay)", backgroundOpacity: 1 } } },
+    Menu: { defaultProps: { shadow: "md", radius: "sm" } },
+    Popover: { defaultProps: { shadow: "md", radius: "sm" } },
+    Tooltip: {
+      defaultProps: {
+        openDelay: 250,
+        events: { hover: true, focus: true, touch: true },
+        multiline: true,
+        maw: 320,
+      },
+    },
+  },
+});
