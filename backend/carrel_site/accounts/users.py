@@ -111,6 +111,8 @@ def page(
         query = query.where(User.active.is_(active))
     rows = newest_first(session, query, User.created_at, User.id, cursor, limit, lambda user: user)
     return Page(items=shown(session, rows.items), next_cursor=rows.next_cursor)
+
+
 def update_self(session: Session, user_id: str, asked: MeUpdate) -> UserView:
     """Change what a person may change about themselves."""
     user = repository.user(session, user_id, lock=True)
