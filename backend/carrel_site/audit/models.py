@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,6 +15,16 @@ class AuditEvent(Base):
     """One thing that happened. Never updated, never deleted."""
 
     __tablename__ = "audit_events"
+    __table_args__ = (
+        # A dataset's activity, newest first.
+        Index(
+            "ix_audit_events_dataset",
+            text("(detail ->> 'dataset')"),
+            "at",
+            "hash",
+            postgresql_where=text("(detail ->> 'dataset') IS NOT NULL"),
+        ),
+    )
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(Timestamp)

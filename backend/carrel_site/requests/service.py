@@ -88,11 +88,19 @@ def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -
         caller.user_id,
         "request.submitted",
         request.id,
+        dataset=request.dataset_id,
         content=request.content_hash,
         approval=quoted.price.approval,
     )
     if automatic:
-        record(session, SITE, "request.approved", request.id, content=request.content_hash)
+        record(
+            session,
+            SITE,
+            "request.approved",
+            request.id,
+            dataset=request.dataset_id,
+            content=request.content_hash,
+        )
         _move(request, RequestState.APPROVED)
         population = quoted.dataset.population_id
         run = _reserve_and_queue(session, site, request, quoted.content, population)
@@ -144,6 +152,7 @@ def edit(
         caller.user_id,
         "request.edited",
         request.id,
+        dataset=request.dataset_id,
         before=before,
         content=request.content_hash,
     )
@@ -189,6 +198,7 @@ def decide(
         caller.user_id,
         "request.voted",
         request.id,
+        dataset=request.dataset_id,
         decision=decision,
         content=content_hash,
         reason=reason,
@@ -200,10 +210,23 @@ def decide(
     elif decision == "return":
         _move(request, RequestState.CHANGES_REQUESTED)
         request.expires_at = None
-        record(session, caller.user_id, "request.changes_requested", request.id)
+        record(
+            session,
+            caller.user_id,
+            "request.changes_requested",
+            request.id,
+            dataset=request.dataset_id,
+        )
     elif policies.enough([*cast, vote], request):
         _move(request, RequestState.APPROVED)
-        record(session, SITE, "request.approved", request.id, content=content_hash)
+        record(
+            session,
+            SITE,
+            "request.approved",
+            request.id,
+            dataset=request.dataset_id,
+            content=content_hash,
+        )
         _queue_or_wait(session, site, request)
     announce(session, request.id)
     return request
@@ -236,7 +259,7 @@ def expire(session: Session, request: Request) -> None:
 def comment(session: Session, caller: Caller, request_id: str, text: str) -> Comment:
     """Add to a request's thread."""
     request = visible(session, caller, request_id)
-    record(session, caller.user_id, "request.commented", request.id)
+    record(session, caller.user_id, "request.commented", request.id, dataset=request.dataset_id)
     announce(session, request.id)
     return _note(session, request, caller.user_id, text, kind="comment")
 
@@ -307,7 +330,7 @@ def _queue_or_wait(session: Session, site: Site, request: Request) -> None:
         _queue_approved(session, site, request)
     except BudgetExceeded as refused:
         _move(request, RequestState.OVER_BUDGET)
-        record(session, SITE, "request.over_budget", request.id)
+        record(session, SITE, "request.over_budget", request.id, dataset=request.dataset_id)
         _note(session, request, request.requester_id, refused.detail)
 
 
@@ -360,7 +383,7 @@ def _end(session: Session, request: Request, state: RequestState, actor: str) ->
     _move(request, state)
     request.memo_key = ""
     request.expires_at = None
-    record(session, actor, f"request.{state.value}", request.id)
+    record(session, actor, f"request.{state.value}", request.id, dataset=request.dataset_id)
 
 
 def _move(request: Request, state: RequestState) -> None:
