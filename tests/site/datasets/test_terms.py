@@ -106,7 +106,7 @@ def test_an_edit_takes_acceptance_too(app_site: AppSite, dataset: str) -> None:
     set_terms(app_site, TERMS)
     edited = app_site.call(
         app_site.researcher,
-        "PATCH",
+        "PUT",
         f"/requests/{request['id']}",
         json={"purpose": "another"},
         headers={"If-Match": "*"},

@@ -64,14 +64,14 @@ def compare(
     shuffled by itself: the same values, and no row that is anybody's. Raises `Stopped`.
     """
     rows = next(iter(mock.values())).size
+    if rows == 0:
+        return MockComparison(exact=0, exact_by_chance=0, near=0, near_by_chance=0)
     order = np.random.Generator(np.random.PCG64(secrets.randbits(128)))
     copies = [mock] + [
         {name: order.permutation(codes) for name, codes in mock.items()} for _ in range(_SHUFFLES)
     ]
     together = {name: np.concatenate([copy[name] for copy in copies]) for name in mock}
     hasher = _Hasher(schema)
-    if rows == 0:
-        return MockComparison(exact=0, exact_by_chance=0, near=0, near_by_chance=0)
     wanted = [_Wanted.of(hashes) for hashes in hasher.variants(together)]
     for first in range(0, private.rows, _ROWS_AT_ONCE):
         if stopped():
