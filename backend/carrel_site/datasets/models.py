@@ -62,6 +62,9 @@ class DatasetVersion(Base):
     __tablename__ = "dataset_versions"
     __table_args__ = (
         CheckConstraint("state IN ('uploading', 'ingesting', 'ready', 'failed')", name="state"),
+        # What the same bytes, or the same people, are found again by.
+        Index("ix_dataset_versions_source_digest", "source_digest"),
+        Index("ix_dataset_versions_units_digest", "units_digest"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
