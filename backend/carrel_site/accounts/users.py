@@ -23,6 +23,7 @@ from carrel_site.core.errors import NotFound
 from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import newest_first
 from carrel_site.core.security import same
+from carrel_site.events.wakeups import announce
 from carrel_site.settings import Settings
 
 
@@ -80,6 +81,7 @@ def update(session: Session, user_id: str, asked: UserUpdate, actor: str) -> Use
     )
     if changes:
         record(session, actor, "user.changed", user.id, **changes, keys_ended=ended)
+        announce(session, user.id)  # whoever waits for something as this person looks again
     return view(user)
 
 

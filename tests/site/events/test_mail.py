@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from carrel_site.core.clock import now
-from carrel_site.events import outbox
+from carrel_site.events import mail, outbox
 from carrel_site.events.models import Email
 from carrel_site.events.smtp import Mailbox
 from carrel_site.settings import Settings
@@ -127,7 +127,7 @@ def mailing(flow: Flow, port: int) -> Flow:
 
 def send(flow: Flow, to: str = "ann@example.org", **changes: Any) -> None:
     words = {"subject": "Hello", "text": "a secret link: https://x/#t0k3n"} | changes
-    flow.app.site.db.transact(lambda session: outbox.send(session, to, **words))
+    flow.app.site.db.transact(lambda session: mail.send(session, to, **words))
 
 
 def rows(flow: Flow) -> list[Email]:

@@ -66,6 +66,20 @@ def test_it_opens_with_sync_and_names_its_type(flow: Flow, listen: Listen) -> No
     assert "no-" in reply.headers["cache-control"]
 
 
+def test_an_open_stream_is_kept_alive_and_holds_nothing(
+    flow: Flow, listen: Listen, other_site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)
+    streams = [listen(flow.app.researcher) for _ in range(8)]  # more than there are threads
+    assert flow.ok(flow.app.researcher, "GET", "/me")
+    give_up = time.monotonic() + 20
+    while any(stream.comments < 3 for stream in streams):
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+    assert other_site.db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert httpx.get(f"{streams[0].url}/api/v1/me", headers=flow.app.researcher.headers).is_success
+
+
 def test_nobody_listens_without_a_key(listen: Listen) -> None:
     for secret in ("", "nonsense", "ck_" + "A" * 43):
         assert listen(secret).status == httpx.codes.UNAUTHORIZED
@@ -246,6 +260,14 @@ def test_who_is_deactivated_or_demoted_hears_nothing_more(
 ) -> None:
     stream = listen(another_reviewer)
     flow.ok(flow.app.owner, "PATCH", f"/users/{another_reviewer.id}", json=change)
+    assert [heard.event for heard in stream.ended()] == ["sync"]
+
+
+def test_who_is_demoted_behind_the_sites_back_hears_nothing_more(
+    flow: Flow, listen: Listen, another_reviewer: Member
+) -> None:
+    stream = listen(another_reviewer)
+    flow.execute("UPDATE users SET role = 'researcher' WHERE id = :id", id=another_reviewer.id)
     flow.asked(flow.reviewed)
     assert [heard.event for heard in stream.ended()] == ["sync"]
 
