@@ -74,7 +74,8 @@ export const theme = createTheme({
       },
     },
     Drawer: { defaultProps: { overlayProps: { color: "var(--c-overlay)", backgroundOpacity: 1 } } },
-    Menu: { defaultProps: { shadow: "md", radius: "sm" } },
+    // Without its placeholder, which is no item of a menu: the first item gets the focus.
+    Menu: { defaultProps: { shadow: "md", radius: "sm", withInitialFocusPlaceholder: false } },
     Popover: { defaultProps: { shadow: "md", radius: "sm" } },
     Tooltip: {
       defaultProps: {
