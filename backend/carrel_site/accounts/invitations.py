@@ -85,13 +85,15 @@ def create(
         expires_at=row.expires_at.isoformat(),
     )
     link = link_to(settings, "invitation", token)
-    mail.send(
-        session,
-        row.email,
-        "An invitation to a Carrel site",
-        f"You are invited to {settings.site_url}, as {row.role}.\n\n"
-        f"To accept, until {row.expires_at:%d %B %Y}:\n\n{link}\n",
-    )
+    if mail.possible(settings):
+        mail.send(
+            session,
+            row.email,
+            "An invitation to a Carrel site",
+            f"You are invited to {settings.site_url}, as {row.role}.\n\n"
+            f"To accept, until {row.expires_at:%d %B %Y}:\n\n{link}\n",
+            lives=row.expires_at - at,
+        )
     return InvitationWithLink(**_views(session, [row])[0].model_dump(), link=link)
 
 
