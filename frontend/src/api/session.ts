@@ -106,11 +106,11 @@ export function useWaysIn() {
       return session;
     },
     lookUpInvitation: (token: string) =>
-      call<InvitationFacts>("POST", "/invitations/lookup", { token }),
+      call<InvitationFacts>("POST", "/invitation/lookup", { token }),
     acceptInvitation: async (token: string, name: string, password: string) =>
       begin(
         client,
-        await call<SessionInfo>("POST", "/invitations/accept", { token, name, password }),
+        await call<SessionInfo>("POST", "/invitation/accept", { token, name, password }),
       ),
     askForReset: (email: string) => call<void>("POST", "/password_resets", { email }),
     reset: (token: string, password: string) =>

@@ -148,7 +148,7 @@ def test_nobody_is_signed_in_unawares(app_site: AppSite) -> None:
     for path, body in (
         ("/session", {"email": email, "password": PASSWORD}),
         ("/setup", {"token": "t", "name": "n", "email": email, "password": PASSWORD}),
-        ("/invitations/accept", {"token": "t", "name": "n", "password": PASSWORD}),
+        ("/invitation/accept", {"token": "t", "name": "n", "password": PASSWORD}),
         ("/password_resets/accept", {"token": "t", "password": PASSWORD}),
     ):
         reply = Browser(app_site).call("POST", path, json=body, headers=header)
