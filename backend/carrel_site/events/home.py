@@ -157,7 +157,7 @@ def _budgets_low(session: Session, caller: Caller) -> tuple[LowBudget, ...]:
             population=population,
             person=None if user is None else Person(id=user.id, name=user.name, email=user.email),
             share_left=max(0.0, 1 - ledger.share_used(account)),
-            link="/budgets",
+            link=f"/budgets/{account.id}",
         )
         for account, population, user in session.execute(query)
     ]
