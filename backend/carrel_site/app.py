@@ -15,9 +15,11 @@ from carrel_site.audit.router import router as audit
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.middleware import Gate
 from carrel_site.datasets.router import router as datasets
+from carrel_site.events.router import router as events
 from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
 from carrel_site.requests.router import router as requests
+from carrel_site.runs.internal_router import alive_router as alive
 from carrel_site.runs.internal_router import router as internal
 from carrel_site.runs.router import router as runs
 from carrel_site.runs.workers_router import router as workers
@@ -77,6 +79,8 @@ def create_app(site: Site | None = None) -> FastAPI:
         audit,
         saved_queries,
         administration,
+        events,
+        alive,
     ):
         app.include_router(router)
     problems.install(app)

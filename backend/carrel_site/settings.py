@@ -6,14 +6,17 @@ the site that `carrel up` runs in `data_dir`, if it runs one.
 """
 
 import json
+from email.utils import parseaddr
 from functools import cached_property, lru_cache
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carrel_protocol.sensitivity import MAX_ANSWER_BYTES
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class MissingSecret(RuntimeError):
@@ -69,6 +72,10 @@ class Settings(BaseSettings):
     for all than many threads that hold row locks while they wait for the interpreter."""
     database_pool_size: int = Field(default=10, gt=0)
     """Connections that one process keeps; it may open as many again for a moment."""
+    smtp_url: str | None = Field(default=None, repr=False)
+    """`smtp://user@host:port?starttls=1`, or `smtps://…` where TLS comes first."""
+    smtp_from: str | None = None
+    """Whom the site's e-mails come from: `carrel@example.org`, or `Carrel <carrel@example.org>`."""
     log_level: str = "INFO"
     """The least severe level that is logged."""
 
@@ -88,11 +95,30 @@ class Settings(BaseSettings):
         for field, name in (
             ("database_url", "app_database_password"),
             ("owner_database_url", "owner_database_password"),
+            ("smtp_url", "smtp_password"),
         ):
             url = values.get(field)
             if url and (secrets / name).is_file():
                 values[field] = with_password(str(url), _read(secrets / name))
         return values
+
+    @model_validator(mode="after")
+    def _check_smtp(self) -> "Settings":
+        """Both e-mail settings or neither, and a password over TLS alone."""
+        if (self.smtp_url is None) != (self.smtp_from is None):
+            raise ValueError("set both CARREL_SMTP_URL and CARREL_SMTP_FROM, or neither")
+        if self.smtp_url is not None:
+            url = urlsplit(self.smtp_url)
+            if url.scheme not in ("smtp", "smtps") or not url.hostname:
+                raise ValueError("CARREL_SMTP_URL is smtp://host:port or smtps://host:port")
+            tls = url.scheme == "smtps" or parse_qs(url.query).get("starttls", ["0"])[-1] != "0"
+            if url.username and not tls and url.hostname not in _LOOPBACK:
+                raise ValueError(
+                    "CARREL_SMTP_URL would send its password in the clear: add ?starttls=1"
+                )
+            if "@" not in parseaddr(str(self.smtp_from))[1]:
+                raise ValueError("CARREL_SMTP_FROM is an e-mail address, with or without a name")
+        return self
 
     @property
     def site_key_file(self) -> Path:

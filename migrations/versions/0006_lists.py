@@ -1,7 +1,7 @@
 """Lists by one index each, and saved queries.
 
 Revision ID: 0006
-Revises: 0002
+Revises: 0005
 
 A list's index has its filter's column first and its order after it, so that a page costs the same
 wherever in the list it is.
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0006"
-down_revision = "0002"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -8,6 +8,7 @@ import structlog
 
 from carrel_worker.heartbeat import Heartbeat
 from carrel_worker.interrupter import Interrupter
+from carrel_worker.presence import Presence
 from carrel_worker.settings import WorkerSettings
 from carrel_worker.shutdown import ShutdownFlag
 from carrel_worker.site_client import SiteClient
@@ -30,6 +31,7 @@ class ChildProcess:
         self.storage = Storage(settings.storage_dir)
         self.interrupter = Interrupter()
         self.heartbeat = Heartbeat()
+        self.presence = Presence(self.site)
 
     @classmethod
     def start(
@@ -52,8 +54,10 @@ class ChildProcess:
             os._exit(1)
         gc.collect()
         gc.freeze()  # what is here now stays: collections need not walk through it again
+        child.presence.start()
         _log.info("child ready", pid=os.getpid())
         return child
 
     def close(self) -> None:
+        self.presence.stop()
         self.site.close()

@@ -1,4 +1,4 @@
-"""The site's internal API, as a worker sees it: claim, heartbeat, succeeded, failed."""
+"""The site's internal API, as a worker sees it: claim, heartbeat, succeeded, failed, alive."""
 
 from typing import Any
 
@@ -50,7 +50,8 @@ class SiteClient:
     def __init__(
         self, url: str, token: str, *, transport: httpx.BaseTransport | None = None
     ) -> None:
-        self._runs = f"{url.rstrip('/')}/internal/v1/runs"
+        internal = f"{url.rstrip('/')}/internal/v1"
+        self._runs, self._alive = f"{internal}/runs", f"{internal}/alive"
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             timeout=_TIMEOUT,
@@ -82,6 +83,15 @@ class SiteClient:
     def failed(self, run_id: str, failure: Failed) -> None:
         """Report a failure. Raises ClaimLost, Refused, Unreachable."""
         self._post(run_id, "failed", failure)
+
+    def alive(self) -> None:
+        """Say that this worker is there. Raises Unreachable when the site did not hear it."""
+        try:
+            reply = self._http.post(self._alive)
+        except httpx.TransportError as error:
+            raise Unreachable(f"alive: {type(error).__name__}") from error
+        if not reply.is_success:
+            raise Unreachable(f"alive: the site answered {reply.status_code}")
 
     def close(self) -> None:
         self._http.close()

@@ -15,6 +15,9 @@ class User(Base):
     __table_args__ = (
         CheckConstraint("role IN ('owner', 'reviewer', 'researcher', 'auditor')", name="role"),
         Index("ix_users_newest", text("created_at DESC"), text("id DESC")),
+        CheckConstraint(
+            "email_notifications IN ('all', 'important', 'none')", name="email_notifications"
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -26,6 +29,7 @@ class User(Base):
     failed_logins: Mapped[int] = mapped_column(server_default="0")
     locked_until: Mapped[datetime | None] = mapped_column(Timestamp)
     created_at: Mapped[datetime] = mapped_column(Timestamp)
+    email_notifications: Mapped[str] = mapped_column(server_default="important")
 
 
 class ApiKey(Base):

@@ -13,6 +13,7 @@ from carrel_protocol.api.accounts import (
 )
 from carrel_protocol.api.accounts import User as UserView
 from carrel_protocol.api.common import Page, Role
+from carrel_protocol.api.events import MeUpdate
 from carrel_site.accounts import keys, repository
 from carrel_site.accounts.errors import EmailTaken, LastOwner, SetupDone, SetupTokenRefused
 from carrel_site.accounts.models import User
@@ -22,6 +23,7 @@ from carrel_site.core.errors import NotFound
 from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import newest_first
 from carrel_site.core.security import same
+from carrel_site.events.wakeups import announce
 from carrel_site.settings import Settings
 
 
@@ -79,6 +81,17 @@ def update(session: Session, user_id: str, asked: UserUpdate, actor: str) -> Use
     )
     if changes:
         record(session, actor, "user.changed", user.id, **changes, keys_ended=ended)
+        announce(session, user.id)  # whoever waits for something as this person looks again
+    return view(user)
+
+
+def update_self(session: Session, user_id: str, asked: MeUpdate) -> UserView:
+    """Change what a person may change about themselves."""
+    user = repository.user(session, user_id, lock=True)
+    if user is None:
+        raise missing()
+    if asked.email_notifications is not None:
+        user.email_notifications = asked.email_notifications
     return view(user)
 
 
@@ -106,6 +119,7 @@ def view(user: User) -> UserView:
         role=Role(user.role),
         active=user.active,
         created_at=user.created_at,
+        email_notifications=user.email_notifications,
     )
 
 

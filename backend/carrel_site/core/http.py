@@ -1,7 +1,7 @@
 """What routes are made of: the site they act on, who calls, and what that person may do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -77,6 +77,29 @@ def require(permission: Permission) -> Any:
     return Depends(authenticate)
 
 
+def recheck(site: Site, caller: Caller, permission: Permission) -> None:
+    """Raise unless `caller` still may: for a look that comes long after the request did.
+
+    What waits (a stream of events) looks again with this, so that a key that was ended, a person
+    who was deactivated and a role that was taken away end it too.
+    """
+    row = site.db.look_up(_KEY_STILL, id=caller.key_id, at=now())
+    if row is None:
+        raise Unauthenticated("This API key is unknown, expired or revoked.")
+    if not replace(caller, role=Role(row[0])).may(permission):
+        raise Forbidden(f"The role '{row[0]}' may not do this ({permission}).")
+
+
+_KEY_STILL = (
+    select(User.role)
+    .join(ApiKey, ApiKey.user_id == User.id)
+    .where(
+        ApiKey.id == bindparam("id"),
+        ApiKey.revoked_at.is_(None),
+        ApiKey.expires_at > bindparam("at"),
+        User.active,
+    )
+)
 _KEY = (
     select(User.id, User.name, User.email, User.role, ApiKey.scopes, ApiKey.id, ApiKey.last_used_at)
     .join(ApiKey, ApiKey.user_id == User.id)

@@ -4,6 +4,7 @@ import carrel_site.accounts.models
 import carrel_site.audit.models
 import carrel_site.core.models
 import carrel_site.datasets.models
+import carrel_site.events.models
 import carrel_site.ledger.models
 import carrel_site.outputs.models
 import carrel_site.requests.models

@@ -11,6 +11,7 @@ from carrel_protocol.api.common import Role
 
 class Permission(StrEnum):
     SELF_READ = "self.read"
+    SELF_MANAGE = "self.manage"
     KEYS_MANAGE_OWN = "keys.manage_own"
     USERS_READ = "users.read"
     USERS_MANAGE = "users.manage"
@@ -40,6 +41,7 @@ _READERS = frozenset({Role.OWNER, Role.REVIEWER, Role.AUDITOR})
 
 TABLE: dict[Permission, tuple[frozenset[Role], Scope]] = {
     Permission.SELF_READ: (_EVERYONE, Scope.READ),
+    Permission.SELF_MANAGE: (_EVERYONE, Scope.ADMIN),
     Permission.KEYS_MANAGE_OWN: (_EVERYONE, Scope.ADMIN),
     Permission.USERS_READ: (_READERS, Scope.READ),
     Permission.USERS_MANAGE: (_OWNER, Scope.ADMIN),

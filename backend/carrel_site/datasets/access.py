@@ -12,6 +12,7 @@ from carrel_site.core.permissions import TABLE, Permission
 from carrel_site.datasets import repository
 from carrel_site.datasets.models import Dataset, DatasetAccess
 from carrel_site.datasets.service import missing
+from carrel_site.events import changes, notices
 from carrel_site.ledger import service as ledger
 
 
@@ -44,6 +45,8 @@ def give(session: Session, ref: str, asked: AccessUpdate, actor: str) -> AccessG
         session.add(grant)
         session.flush()
         record(session, actor, "access.given", dataset.id, user=user.id)
+        notices.access_given(session, dataset, user.id)
+        changes.dataset_changed(session, dataset.id)
     each = BudgetLimits.model_validate(population.each_limits)
     ledger.open_account(session, population.id, user.id, each, actor)
     return _view(grant, user)
@@ -56,7 +59,10 @@ def take(session: Session, ref: str, user_id: str, actor: str) -> None:
     if grant is None:
         raise NotFound("This person has no access to this dataset.")
     session.delete(grant)
+    session.flush()
     record(session, actor, "access.taken", dataset.id, user=user_id)
+    notices.access_taken(session, dataset, user_id)
+    changes.dataset_changed(session, dataset.id, also=[user_id])
 
 
 def _dataset(session: Session, ref: str) -> Dataset:

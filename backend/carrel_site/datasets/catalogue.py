@@ -18,6 +18,7 @@ from carrel_site.datasets import repository
 from carrel_site.datasets.errors import NameTaken, UnitColumnFixed
 from carrel_site.datasets.models import Dataset, DatasetRevision
 from carrel_site.datasets.service import choose_current, missing
+from carrel_site.events import changes
 
 
 def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
@@ -59,6 +60,7 @@ def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
         table=dataset.table_schema,
         policy=dataset.policy,
     )
+    changes.dataset_changed(session, dataset.id)
     return view(dataset, population.name)
 
 
@@ -87,6 +89,7 @@ def update(
     if table_changed:
         choose_current(session, dataset)
     if words or table_changed or policy_changed:
+        changes.dataset_changed(session, dataset.id)
         record(
             session,
             actor,

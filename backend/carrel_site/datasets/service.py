@@ -22,6 +22,7 @@ from carrel_site.core.http import Caller
 from carrel_site.datasets import repository
 from carrel_site.datasets.errors import DatasetNotReady
 from carrel_site.datasets.models import Dataset, DatasetVersion
+from carrel_site.events import changes, notices
 from carrel_site.site import Site
 
 _ORPHANED_SECONDS = 24 * 3600
@@ -109,6 +110,7 @@ def version_ready(session: Session, site: Site, version_id: str, result: IngestS
         digest=result.digest,
         current=dataset.version_id == version.id,
     )
+    _tell_version(session, dataset, version.id, ready=True)
     after_commit(session, lambda: site.storage.discard_upload(version_id))
 
 
@@ -128,6 +130,14 @@ def version_failed(session: Session, version_id: str, error: str) -> None:
     version.state = "failed"
     version.error = error.replace("\x00", "")
     record(session, SITE, "version.failed", version.id, dataset=version.dataset_id)
+    dataset = session.get_one(Dataset, version.dataset_id)
+    _tell_version(session, dataset, version.id, ready=False)
+
+
+def _tell_version(session: Session, dataset: Dataset, version_id: str, *, ready: bool) -> None:
+    """Owners, and nobody else: when ingest ends depends on the data."""
+    notices.version_ended(session, dataset, version_id, ready=ready)
+    changes.version_changed(session, dataset.id)
 
 
 def choose_current(session: Session, dataset: Dataset) -> None:

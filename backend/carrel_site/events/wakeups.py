@@ -17,9 +17,13 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from carrel_site.events.hub import Hub
+
 log = structlog.get_logger(__name__)
 
 CHANNEL = "carrel_changed"
+TOLD = "carrel_told"
+"""What open streams tell; `events.changes` publishes on it."""
 _RECONNECT_SECONDS = 1.0
 _NOTIFY = select(func.pg_notify(CHANNEL, bindparam("payload")))
 
@@ -54,12 +58,13 @@ class Waiter:
 
 
 class Wakeups:
-    """One LISTEN connection, and the waiters of this process by what they wait for."""
+    """One LISTEN connection, the waiters of this process by what they wait for, and its streams."""
 
     def __init__(self, database_url: str) -> None:
         url = make_url(database_url).set(drivername="postgresql")
         self._dsn = url.render_as_string(hide_password=False)
         self._waiters: dict[str, set[Waiter]] = defaultdict(set)
+        self.hub = Hub()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -88,9 +93,14 @@ class Wakeups:
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.wake(None)
+        self.hub.miss()
 
-    def _tell(self, payload: str) -> None:
+    def _tell(self, channel: str, payload: str) -> None:
+        if channel == TOLD:
+            self.hub.tell(payload)
+            return
         subject, _, when = payload.partition(" ")
+        self.hub.look_again(subject)  # if it is a person
         next_change = datetime.fromtimestamp(float(when), UTC) if when else None
         for waiter in self._waiters.get(subject, ()):
             waiter.wake(next_change)
@@ -102,6 +112,7 @@ class Wakeups:
                     self._dsn, autocommit=True
                 ) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
+                    await connection.execute(f"LISTEN {TOLD}")
                     # Whatever was announced while nobody listened: let everybody look again.
                     self._wake_all()
                     await self._hear(connection)
@@ -122,7 +133,7 @@ class Wakeups:
             try:
                 server.consume_input()
                 while (notice := server.notifies()) is not None:
-                    self._tell(notice.extra.decode())
+                    self._tell(notice.relname.decode(), notice.extra.decode())
             except psycopg.Error as error:
                 if not lost.done():
                     lost.set_exception(error)

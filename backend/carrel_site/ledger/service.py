@@ -17,6 +17,7 @@ from carrel_site.core.clock import now
 from carrel_site.core.db import insert_rows
 from carrel_site.core.errors import InvalidInput
 from carrel_site.core.ids import new_id
+from carrel_site.events import notices
 from carrel_site.ledger import accounting, repository
 from carrel_site.ledger.accounting import NOTHING, Cost, ImpossibleLimits, Limits
 from carrel_site.ledger.chain import entry_hash
@@ -24,6 +25,9 @@ from carrel_site.ledger.errors import BudgetExceeded, LimitNotRaised, NoBudget
 from carrel_site.ledger.journal import Spend
 from carrel_site.ledger.lost import missing, most, owed
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+
+LOW = 0.9
+"""An account of which so much is used is told of: little is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,7 @@ def raise_limit(
         after_answers=account.charges > 0,
         entry=entry,
     )
+    notices.limit_raised(session, account, reason)
     return account
 
 
@@ -179,6 +184,8 @@ def reserve(
     charged: from `charges`, under the same locks. Returns the entries' hashes. The database
     refuses what does not fit, whoever asks.
     """
+    for account in accounts:
+        _tell_low(session, account, charged[account.id])
     return _append(
         session,
         [
@@ -193,6 +200,14 @@ def reserve(
             for account in accounts
         ],
     )
+
+
+def _tell_low(session: Session, account: LedgerAccount, charge: Cost) -> None:
+    """Tell of the charge that takes an account below a tenth of its limits, and of no other."""
+    limits = limits_of(account)
+    after = share(used(account) + charge, limits)
+    if share_used(account) < LOW <= after:
+        notices.budget_low(session, account)
 
 
 def settle(session: Session, run_id: str) -> list[str]:

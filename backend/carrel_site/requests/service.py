@@ -26,7 +26,8 @@ from carrel_site.core.errors import Conflict, NotFound, PreconditionFailed
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.datasets import service as datasets
-from carrel_site.events.wakeups import announce
+from carrel_site.events import changes, notices
+from carrel_site.events.kinds import Kind
 from carrel_site.ledger import service as ledger
 from carrel_site.ledger.errors import BudgetExceeded
 from carrel_site.pricing import price
@@ -98,6 +99,9 @@ def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -
     else:
         request.expires_at = at + timedelta(days=quoted.dataset.policy.request_days)
         session.add(request)
+        session.flush()
+        notices.submitted(session, request)
+        changes.request_changed(session, request)
         run = None
     return Asked(request, reused=False, dataset_name=dataset.name, run=run)
 
@@ -145,7 +149,9 @@ def edit(
         before=before,
         content=request.content_hash,
     )
-    announce(session, request.id)
+    notices.resolve(session, request.id, Kind.REQUEST_SUBMITTED)
+    notices.submitted(session, request, edited=True)
+    changes.request_changed(session, request)
     return request
 
 
@@ -203,7 +209,12 @@ def decide(
         _move(request, RequestState.APPROVED)
         record(session, SITE, "request.approved", request.id, content=content_hash)
         _queue_or_wait(session, site, request)
-    announce(session, request.id)
+    if request.state == RequestState.SUBMITTED:
+        changes.vote_cast(session, request, caller.user_id)
+    else:
+        # Why it was approved is in the thread; why not is what its requester has to know.
+        notices.decided(session, request, reason if decision != "approve" else "")
+        changes.request_changed(session, request)
     return request
 
 
@@ -213,7 +224,7 @@ def queue_again(session: Session, site: Site, caller: Caller, request_id: str) -
     if request.state != RequestState.OVER_BUDGET:
         raise states.InvalidTransition(f"This request is {request.state}, not over budget.")
     _queue_approved(session, site, request)
-    announce(session, request.id)
+    changes.request_changed(session, request)
     return request
 
 
@@ -221,21 +232,24 @@ def withdraw(session: Session, caller: Caller, request_id: str) -> Request:
     """Take back a request that has not been queued."""
     request = _own(session, caller, request_id)
     _end(session, request, RequestState.WITHDRAWN, caller.user_id)
-    announce(session, request.id)
+    notices.decided(session, request)
+    changes.request_changed(session, request)
     return request
 
 
 def expire(session: Session, request: Request) -> None:
     """End a request (locked) that nobody answered in time."""
     _end(session, request, RequestState.EXPIRED, SITE)
-    announce(session, request.id)
+    notices.decided(session, request)
+    changes.request_changed(session, request)
 
 
 def comment(session: Session, caller: Caller, request_id: str, text: str) -> Comment:
     """Add to a request's thread."""
     request = visible(session, caller, request_id)
     record(session, caller.user_id, "request.commented", request.id)
-    announce(session, request.id)
+    notices.commented(session, request, caller.user_id, text)
+    changes.request_changed(session, request)
     return _note(session, request, caller.user_id, text, kind="comment")
 
 

@@ -22,6 +22,8 @@ from carrel_site.audit import anchors
 from carrel_site.core import idempotency, logs
 from carrel_site.core.clock import now
 from carrel_site.datasets import service as datasets
+from carrel_site.events import outbox, watch
+from carrel_site.events import repository as told
 from carrel_site.ledger import restores
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests import service as requests
@@ -130,9 +132,11 @@ def anchor(site: Site) -> None:
 
 
 def tidy(site: Site) -> None:
-    """Drop what is no longer of use: old idempotency keys, raw uploads."""
+    """Drop what is no longer of use: old idempotency keys, raw uploads, old news."""
     site.db.transact(idempotency.forget_old)
     site.db.read(lambda session: datasets.sweep_uploads(session, site))
+    site.db.transact(outbox.forget_old)
+    site.db.transact(told.forget_old)
 
 
 def end_grants(site: Site) -> None:
@@ -148,6 +152,8 @@ def duties() -> list[Duty]:
         Duty(expire, 30.0),
         Duty(anchor, 60.0),
         Duty(end_grants, 10.0),
+        Duty(outbox.Courier().send_mail, 5.0),
+        Duty(watch.silent_workers, 15.0),
         Duty(tidy, 600.0),
     ]
 

@@ -23,6 +23,7 @@ from carrel_site.runs.errors import ClaimLost
 from carrel_site.runs.workers import WorkerIdentity, authenticate_worker
 
 router = APIRouter(prefix="/internal/v1/runs", include_in_schema=False)
+alive_router = APIRouter(prefix="/internal/v1/alive", include_in_schema=False)
 
 
 def _worker(request: Request) -> WorkerIdentity:
@@ -30,6 +31,11 @@ def _worker(request: Request) -> WorkerIdentity:
 
 
 WorkerDep = Annotated[WorkerIdentity, Depends(_worker)]
+
+
+@alive_router.post("", status_code=204)
+def alive(_worker: WorkerDep) -> None:
+    """A worker that has nothing to do says that it is there: letting it in has noted it."""
 
 
 @router.post("/{run_id}/claim", response_model=None)

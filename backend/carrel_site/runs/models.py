@@ -90,6 +90,8 @@ class Worker(Base):
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     last_seen_at: Mapped[datetime | None] = mapped_column(Timestamp)
     revoked_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    silent_told_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    """When the owners were last told that nothing is heard of it."""
 
 
 class FailuresExcused(Base):

@@ -37,6 +37,7 @@ from carrel_site.core.security import digest_secret, same
 from carrel_site.datasets import repository as dataset_rows
 from carrel_site.datasets import service as datasets
 from carrel_site.datasets.models import DatasetVersion
+from carrel_site.events import changes, notices
 from carrel_site.events.wakeups import announce
 from carrel_site.ledger import service as ledger
 from carrel_site.outputs import service as outputs
@@ -205,6 +206,7 @@ def close(session: Session, run: Run) -> Output | None:
     else:
         record(session, SITE, "run.failed", run.id, **detail)
     run.closed_at = now()  # whoever waits has the same clock: nobody needs to be woken
+    _tell_end(session, run)
     return output
 
 
@@ -318,6 +320,13 @@ def _finish(
 def _show(session: Session, run: Run) -> None:
     run.closed_at = now()
     announce(session, run.id)
+    if run.request_id is not None:
+        _tell_end(session, run)
+
+
+def _tell_end(session: Session, run: Run) -> None:
+    """Tell of a private run's end in the transaction that makes it public, and in no other."""
+    notices.run_ended(session, run, changes.run_ended(session, run))
 
 
 def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:

@@ -18,6 +18,8 @@ from carrel_site.core.ids import new_id
 from carrel_site.core.security import digest_secret, new_secret
 from carrel_site.runs.models import Worker
 
+SILENT_AFTER = timedelta(minutes=2)
+"""A worker that was not heard of for longer is not well: one that idles calls twice a minute."""
 _SEEN_NOTED_EVERY = timedelta(seconds=30)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -63,6 +63,7 @@ class User(Received):
     role: Role
     active: bool
     created_at: datetime
+    email_notifications: Literal["all", "important", "none"] = "important"
 
 
 class KeyCreate(Sent):

@@ -1,0 +1,33 @@
+"""Calling the site now and then, so that its owners see that a worker without work is there."""
+
+import contextlib
+import threading
+
+from carrel_worker.site_client import SiteClient, Unreachable
+
+EVERY_SECONDS = 30.0
+
+
+class Presence:
+    """A thread that calls, at once and then every half minute, whatever the process is doing.
+
+    When it calls depends on when the process started and on nothing that it reads.
+    """
+
+    def __init__(self, site: SiteClient, every: float = EVERY_SECONDS) -> None:
+        self._site = site
+        self._every = every
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._call, name="presence", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def _call(self) -> None:
+        while not self._stopped.is_set():
+            with contextlib.suppress(Unreachable):  # the next call may be heard
+                self._site.alive()
+            self._stopped.wait(self._every)
