@@ -5,10 +5,17 @@ import sys
 from pathlib import Path
 
 from carrel_site.embedded.process import Program, clean_environment
+from carrel_site.settings import Settings
 
 PYTHON = (sys.executable, "-P")  # -P: whatever lies in the working directory is not imported
 WORKER_QUEUES = ("query", "ingest")
 """What the one embedded worker takes; its token is good for these."""
+_LOCATED = {
+    *("database_url", "owner_database_url", "broker_url", "host", "port"),
+    *("data_dir", "storage_dir", "secrets_dir", "anchors_file", "spend_journal_file"),
+}
+"""Settings that `carrel up` decides itself."""
+_PASSED_ON = sorted(set(Settings.model_fields) - _LOCATED)
 
 
 def worker_arguments(queues: str, concurrency: int, name: str) -> tuple[str, ...]:
@@ -37,7 +44,7 @@ def api_program(name: str, data_dir: Path, logs: Path, listener: int) -> Program
     return Program(
         name=name,
         arguments=(*PYTHON, "-m", "carrel_site.cli", "serve", "--fd", str(listener)),
-        environment=clean_environment(CARREL_DATA_DIR=str(data_dir)),
+        environment=_site_environment(data_dir),
         log=logs / f"{name}.log",
         cwd=data_dir,
         pass_fds=(listener,),
@@ -50,10 +57,17 @@ def site_program(name: str, module: str, *arguments: str, data_dir: Path, logs: 
     return Program(
         name=name,
         arguments=(*PYTHON, "-m", module, *arguments),
-        environment=clean_environment(CARREL_DATA_DIR=str(data_dir)),
+        environment=_site_environment(data_dir),
         log=logs / f"{name}.log",
         cwd=data_dir,
     )
+
+
+def _site_environment(data_dir: Path) -> dict[str, str]:
+    """What the site's own programs get: where it is, and the settings that do not say where."""
+    names = ["SSL_CERT_FILE", *(f"CARREL_{field.upper()}" for field in _PASSED_ON)]
+    passed = {name: os.environ[name] for name in names if name in os.environ}
+    return clean_environment(CARREL_DATA_DIR=str(data_dir), **passed)
 
 
 def worker_program(
