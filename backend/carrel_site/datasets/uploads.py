@@ -257,6 +257,7 @@ def view(upload: Upload) -> UploadView:
         format=upload.source_format,
         size=upload.size,
         offset=upload.received,
+        sha256=upload.sha256,
         state=upload.state,
         version_id=upload.version_id if upload.state == "completed" else None,
         created_at=upload.created_at,

@@ -161,6 +161,8 @@ class Upload(Received):
     size: int
     offset: int
     """Bytes that are safely on the site's disk: where the next piece has to begin."""
+    sha256: str | None = None
+    """As it was announced."""
     state: Literal["open", "completed", "abandoned", "expired"]
     version_id: str | None
     """The version that came of it, once it is complete."""
