@@ -277,9 +277,6 @@ def test_a_draft_comes_from_names_alone(tmp_path: Path) -> None:
     assert "odd name" in done.stderr
     assert "guesses" in done.stderr
 
-    asked = ["dataset", "propose", str(path), "--from-values"]
-    refused = CliRunner().invoke(app, asked, input="n\n")
-
 
 def test_a_draft_from_values_asks_first_and_leaves_single_people_out(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
