@@ -16,7 +16,7 @@ from typing import Any, get_args
 import duckdb
 
 from carrel_worker.executors.ingest import csv_text
-from carrel_worker.executors.ingest.errors import IngestError
+from carrel_worker.executors.ingest.errors import IngestError, in_short
 from carrel_worker.executors.ingest.sources import Format
 
 MOST_CATEGORIES = 50
@@ -98,7 +98,7 @@ class _Draft:
                     [self._path],
                 ).fetchall()
             except duckdb.Error as error:
-                said = str(error).split("\n", maxsplit=1)[0]
+                said = in_short(error, path)
                 raise IngestError(f"the file cannot be read as Parquet: {said}") from error
             self.names = [str(row[0]).strip() for row in described]
         else:
@@ -150,7 +150,7 @@ class _Draft:
         try:
             return self._connection.execute(query, [self._path]).fetchall()[0]
         except duckdb.Error as error:
-            said = str(error).split("\n", maxsplit=1)[0]
+            said = in_short(error, Path(self._path))
             raise IngestError(f"the file cannot be read: {said}") from error
 
 
