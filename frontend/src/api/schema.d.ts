@@ -671,32 +671,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/invitations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Invitations
-         * @description Everybody who was ever invited, newest first.
-         */
-        get: operations["list_invitations"];
-        put?: never;
-        /**
-         * Create Invitation
-         * @description Invite somebody. The link is in this answer alone, and mailed where mail is set up; a new
-         *     invitation replaces the one that its address had.
-         */
-        post: operations["create_invitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/invitations/accept": {
+    "/api/v1/invitation/accept": {
         parameters: {
             query?: never;
             header?: never;
@@ -716,7 +691,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/invitations/lookup": {
+    "/api/v1/invitation/lookup": {
         parameters: {
             query?: never;
             header?: never;
@@ -730,6 +705,31 @@ export interface paths {
          * @description What an invitation says, for whoever holds its link.
          */
         post: operations["look_up_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Invitations
+         * @description Everybody who was ever invited, newest first.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Create Invitation
+         * @description Invite somebody. The link is in this answer alone, and mailed where mail is set up; a new
+         *     invitation replaces the one that its address had.
+         */
+        post: operations["create_invitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1406,6 +1406,26 @@ export interface paths {
         get: operations["read_settings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/test_email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Test Email
+         * @description Send an e-mail to yourself at once, past the queue, and say what the mail server said.
+         */
+        post: operations["send_test_email"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2466,6 +2486,14 @@ export interface components {
             rows: number;
             /** Units */
             units: number;
+        };
+        /**
+         * EmailSent
+         * @description A test message that was handed over for sending.
+         */
+        EmailSent: {
+            /** To */
+            to: string;
         };
         /**
          * EpsilonTarget
@@ -4173,6 +4201,8 @@ export interface components {
              * @enum {string}
              */
             purpose: "version" | "mock";
+            /** Sha256 */
+            sha256?: string | null;
             /** Size */
             size: number;
             /**
@@ -4381,7 +4411,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4390,7 +4420,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4480,7 +4510,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_LedgerEntry_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4489,7 +4519,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4576,7 +4606,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4585,7 +4615,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4679,7 +4709,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountHistory"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4688,7 +4718,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4777,7 +4807,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4786,7 +4816,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4884,7 +4914,7 @@ export interface operations {
                     "application/json": components["schemas"]["Simulation"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4893,7 +4923,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4998,7 +5028,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_AuditEvent_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5007,7 +5037,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5090,7 +5120,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5099,7 +5129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5182,7 +5212,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedHead"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5191,7 +5221,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5274,7 +5304,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditKey"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5283,7 +5313,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5366,7 +5396,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5375,7 +5405,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5463,7 +5493,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_PopulationBudget_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5472,7 +5502,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5559,7 +5589,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetPreviewResult"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5568,7 +5598,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5671,7 +5701,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Dataset_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5680,7 +5710,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5770,7 +5800,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5779,7 +5809,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5874,7 +5904,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5883,7 +5913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5978,7 +6008,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5987,7 +6017,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6100,7 +6130,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6109,7 +6139,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6202,7 +6232,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"] | components["schemas"]["GroupAccess"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6211,7 +6241,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6305,7 +6335,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6314,7 +6344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6414,7 +6444,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Activity_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6423,7 +6453,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6508,7 +6538,7 @@ export interface operations {
                     "application/json": components["schemas"]["Budget"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6517,7 +6547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6606,7 +6636,7 @@ export interface operations {
                     "application/json": components["schemas"]["Mock"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6615,7 +6645,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6699,7 +6729,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6708,7 +6738,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6807,7 +6837,7 @@ export interface operations {
                     "application/json": components["schemas"]["MockCheck"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6816,7 +6846,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6911,7 +6941,7 @@ export interface operations {
                     "application/json": components["schemas"]["MockCheck"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6920,7 +6950,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7010,7 +7040,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7019,7 +7049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7114,7 +7144,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7123,7 +7153,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7216,7 +7246,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7225,7 +7255,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7325,7 +7355,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_DatasetVersion_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7334,7 +7364,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7429,7 +7459,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7438,7 +7468,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7534,7 +7564,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7543,7 +7573,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7632,7 +7662,7 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7641,7 +7671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7729,7 +7759,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Group_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7738,7 +7768,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7828,7 +7858,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7837,7 +7867,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7932,7 +7962,7 @@ export interface operations {
                     "application/json": components["schemas"]["GroupWithMembers"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7941,7 +7971,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8025,7 +8055,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8034,7 +8064,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8136,7 +8166,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8145,7 +8175,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8239,7 +8269,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8248,7 +8278,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8342,7 +8372,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8351,7 +8381,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8443,7 +8473,7 @@ export interface operations {
                     "application/json": components["schemas"]["Home"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8452,7 +8482,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8463,208 +8493,6 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description What was sent is not valid; `errors` says where. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on the site. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The site's database or broker does not answer. Try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_invitations: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before this one. */
-                cursor?: string | null;
-                /** @description Rows in a page. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_Invitation_"];
-                };
-            };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Your role, or your key's scopes, do not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or you may not see it. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description What was sent is not valid; `errors` says where. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on the site. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The site's database or broker does not answer. Try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_invitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InvitationCreate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InvitationWithLink"];
-                };
-            };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Your role, or your key's scopes, do not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or you may not see it. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It does not fit the present state; `code` and `advice` say why. */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8893,6 +8721,208 @@ export interface operations {
             };
         };
     };
+    list_invitations: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before this one. */
+                cursor?: string | null;
+                /** @description Rows in a page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invitation_"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationWithLink"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_invitation: {
         parameters: {
             query?: never;
@@ -8911,7 +8941,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8920,7 +8950,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9017,7 +9047,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9026,7 +9056,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9113,7 +9143,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9122,7 +9152,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9214,7 +9244,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9223,7 +9253,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9315,7 +9345,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9324,7 +9354,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9411,7 +9441,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9420,7 +9450,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9514,7 +9544,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9523,7 +9553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9621,7 +9651,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Notification_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9630,7 +9660,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9716,7 +9746,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationsRead"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9725,7 +9755,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9819,7 +9849,7 @@ export interface operations {
                     "application/json": components["schemas"]["Notification"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9828,7 +9858,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10097,7 +10127,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Population_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10106,7 +10136,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10196,7 +10226,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10205,7 +10235,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10300,7 +10330,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10309,7 +10339,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10399,7 +10429,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Account_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10408,7 +10438,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10495,7 +10525,7 @@ export interface operations {
                     "application/json": components["schemas"]["Price"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10504,7 +10534,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10613,7 +10643,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RequestSummary_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10622,7 +10652,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10711,7 +10741,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10720,7 +10750,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10814,7 +10844,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10823,7 +10853,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10914,7 +10944,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10923,7 +10953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11039,7 +11069,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11048,7 +11078,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11142,7 +11172,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11151,7 +11181,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11242,7 +11272,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11251,7 +11281,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11345,7 +11375,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11354,7 +11384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11452,7 +11482,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11461,7 +11491,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11559,7 +11589,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11568,7 +11598,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11662,7 +11692,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11671,7 +11701,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11773,7 +11803,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RunSummary_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11782,7 +11812,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11869,7 +11899,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11878,7 +11908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11963,7 +11993,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11972,7 +12002,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12066,7 +12096,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunDiagnostics"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12075,7 +12105,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12165,7 +12195,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_SavedQuery_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12174,7 +12204,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12264,7 +12294,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12273,7 +12303,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12367,7 +12397,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12376,7 +12406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12459,7 +12489,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12468,7 +12498,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12566,7 +12596,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12575,7 +12605,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12667,7 +12697,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionInfo"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12676,7 +12706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12844,7 +12874,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12853,7 +12883,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12945,7 +12975,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12954,7 +12984,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13037,7 +13067,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13046,7 +13076,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13138,7 +13168,7 @@ export interface operations {
                     "application/json": components["schemas"]["SiteSettings"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13147,7 +13177,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13158,6 +13188,107 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_test_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailSent"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13554,7 +13685,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13563,7 +13694,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13646,7 +13777,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13655,7 +13786,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13758,7 +13889,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13767,7 +13898,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13861,7 +13992,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13870,7 +14001,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13971,7 +14102,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_User_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13980,7 +14111,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14070,7 +14201,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14079,7 +14210,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14173,7 +14304,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14182,7 +14313,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14274,7 +14405,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14283,7 +14414,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14382,7 +14513,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14391,7 +14522,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14480,7 +14611,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14489,7 +14620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14582,7 +14713,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14591,7 +14722,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14685,7 +14816,7 @@ export interface operations {
                     "application/json": components["schemas"]["PasswordResetLink"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14694,7 +14825,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14786,7 +14917,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14795,7 +14926,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14889,7 +15020,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14898,7 +15029,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14990,7 +15121,7 @@ export interface operations {
                     "application/json": components["schemas"]["Worker"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14999,7 +15130,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15086,7 +15217,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15095,7 +15226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15187,7 +15318,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15196,7 +15327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
