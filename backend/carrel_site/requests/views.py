@@ -1,5 +1,9 @@
 """Requests as they are shown, and to whom votes show."""
 
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Person
@@ -7,6 +11,7 @@ from carrel_protocol.api.requests import (
     Comment,
     Price,
     Request,
+    RequestRound,
     RequestState,
     RequestSummary,
     Run,
@@ -14,6 +19,7 @@ from carrel_protocol.api.requests import (
     Vote,
 )
 from carrel_protocol.jobs import QueryContent
+from carrel_protocol.privacy import PrivacyTarget
 from carrel_site.accounts import groups as group_rows
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
@@ -28,6 +34,8 @@ from carrel_site.runs import models as run_models
 from carrel_site.runs import repository as runs
 from carrel_site.runs import views as run_views
 from carrel_site.site import Site
+
+_TARGET: TypeAdapter[Any] = TypeAdapter(PrivacyTarget)
 
 
 def person(user: User) -> Person:
@@ -104,6 +112,35 @@ def _assembled(
         created_at=request.created_at,
         updated_at=request.updated_at,
         expires_at=request.expires_at,
+        round=request.round,
+        target=_TARGET.validate_python(request.target),
+    )
+
+
+def rounds(session: Session, request: models.Request) -> tuple[RequestRound, ...]:
+    """What the request asked in each round, oldest first; what it asks now comes last."""
+    shown: list[RequestRound] = []
+    asked_at = request.created_at
+    for earlier in repository.rounds(session, request.id):
+        shown.append(_round(earlier, earlier.number, asked_at, earlier.replaced_at))
+        asked_at = earlier.replaced_at
+    return (*shown, _round(request, request.round, asked_at, None))
+
+
+def _round(
+    row: models.Request | models.Round, number: int, asked_at: datetime, ended: datetime | None
+) -> RequestRound:
+    content = QueryContent.model_validate(row.content)
+    return RequestRound(
+        number=number,
+        purpose=row.purpose,
+        sql=row.sql,
+        target=_TARGET.validate_python(row.target),
+        bounds=content.bounds,
+        content_hash=row.content_hash,
+        price=Price.model_validate(row.price),
+        asked_at=asked_at,
+        replaced_at=ended,
     )
 
 
@@ -150,6 +187,7 @@ def _votes(session: Session, caller: Caller, request: models.Request) -> tuple[V
             reason=vote.reason,
             counts=policies.counts(vote, request),
             at=vote.at,
+            round=vote.round,
         )
         for vote, reviewer in repository.votes(session, request.id)
         if not _blind(caller, request, vote.reviewer_id, current=policies.counts(vote, request))
