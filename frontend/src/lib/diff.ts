@@ -78,9 +78,11 @@ function middle(before: readonly string[], after: readonly string[]): Part[] {
   return parts;
 }
 
-/** Words, spaces and signs, each on its own. */
+const WORD = /\p{N}+(?:\.\p{N}+)?|[\p{L}_][\p{L}\p{N}_]*|\s+|[^\p{L}\p{N}_\s]/gu;
+
+/** Words, numbers, spaces and signs, each on its own. */
 function words(text: string): string[] {
-  return text.match(/[\p{L}\p{N}_.]+|\s+|[^\p{L}\p{N}_.\s]/gu) ?? [];
+  return text.match(WORD) ?? [];
 }
 
 function joined(parts: readonly Part[]): Part[] {
@@ -93,9 +95,17 @@ function joined(parts: readonly Part[]): Part[] {
   return together;
 }
 
-/** For prose: one run of text with what was taken out and put in. */
-export function diffWords(before: string, after: string): Part[] {
-  return joined(script(words(before), words(after)));
+/** Below this share of common text a comparison by words is harder to read than both texts. */
+const ALIKE = 0.45;
+
+/** One run of text with what was taken out and put in; null when little of it is the same. */
+export function diffWords(before: string, after: string): Part[] | null {
+  const parts = script(words(before), words(after));
+  const kept = parts
+    .filter((part) => part.change === "same")
+    .reduce((sum, part) => sum + part.text.trim().length, 0);
+  const longer = Math.max(before.replace(/\s/g, "").length, after.replace(/\s/g, "").length);
+  return kept < ALIKE * longer ? null : joined(parts);
 }
 
 /** For code: line by line. */
@@ -124,11 +134,11 @@ function changedLine(change: "added" | "removed", text: string, parts: Part[] | 
   return { change, parts: own ?? [{ change, text }] };
 }
 
-/** Lines that stand in place of as many others are compared word by word. */
+/** Lines that stand in place of others are compared with them word by word, in their order. */
 function replaced(removed: readonly string[], added: readonly string[]): DiffLine[] {
   const pair = removed.map((old, index) => {
     const other = added[index];
-    return removed.length === added.length && other !== undefined ? diffWords(old, other) : null;
+    return other === undefined ? null : diffWords(old, other);
   });
   return [
     ...removed.map((text, index) => changedLine("removed", text, pair[index] ?? null)),

@@ -7,6 +7,7 @@ import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { ErrorNote } from "@/components/ErrorState";
 import { Icon } from "@/components/Icon";
 import { useSubmit } from "@/hooks/useSubmit";
+import { goToVote, mayVote } from "./-voting";
 
 interface Props {
   request: RequestFull;
@@ -14,7 +15,7 @@ interface Props {
   onEdit: () => void;
 }
 
-/** What whoever asked may do with it now. */
+/** What may be done with it now: by whoever asked, or a vote. */
 export function Actions({ request, editing, onEdit }: Props) {
   const { user } = useSession();
   const [asking, setAsking] = useState<"withdraw" | "cancel" | null>(null);
@@ -22,7 +23,11 @@ export function Actions({ request, editing, onEdit }: Props) {
   const cancel = useCancelRun();
   const queue = useQueueAgain();
   const again = useSubmit(() => queue.mutateAsync(request.id));
-  if (request.requester.id !== user.id) return null;
+  if (request.requester.id !== user.id) {
+    return mayVote(request, user) ? (
+      <Button onClick={goToVote}>Vote</Button>
+    ) : null;
+  }
   const editable = request.state === "submitted" || request.state === "changes_requested";
   const open = editable || request.state === "over_budget";
   const running = request.run && !request.run.finished_at ? request.run : null;

@@ -25,9 +25,7 @@ export function Changes({ before, after }: Props) {
     <div className={classes.changes}>
       {purpose && (
         <Changed title="Purpose">
-          <p className={classes.prose}>
-            <Words parts={diffWords(before.purpose, after.purpose)} />
-          </p>
+          <Prose before={before.purpose} after={after.purpose} />
         </Changed>
       )}
       {code && (
@@ -41,9 +39,7 @@ export function Changes({ before, after }: Props) {
       )}
       {words && (
         <Changed title="In words">
-          <p className={classes.prose}>
-            <Words parts={diffWords(before.price.in_words, after.price.in_words)} />
-          </p>
+          <Prose before={before.price.in_words} after={after.price.in_words} />
         </Changed>
       )}
       {target && (
@@ -91,6 +87,28 @@ function FromTo({ from, to }: { from: string; to: string }) {
         ]}
       />
     </p>
+  );
+}
+
+/** Word by word where most stays; else the one and then the other. */
+function Prose({ before, after }: { before: string; after: string }) {
+  const parts = before === "" || after === "" ? null : diffWords(before, after);
+  if (parts) {
+    return (
+      <p className={classes.prose}>
+        <Words parts={parts} />
+      </p>
+    );
+  }
+  return (
+    <>
+      <p className={classes.prose}>
+        <Words parts={[{ change: "removed", text: before || "(nothing)" }]} />
+      </p>
+      <p className={classes.prose}>
+        <Words parts={[{ change: "added", text: after || "(nothing)" }]} />
+      </p>
+    </>
   );
 }
 

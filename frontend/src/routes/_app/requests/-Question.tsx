@@ -6,7 +6,7 @@ import { CodeBlock } from "@/components/CodeBlock";
 import { PlanInWords } from "@/components/PlanInWords";
 import { Section } from "@/components/Section";
 import { Changes } from "./-Changes";
-import { targetInWords } from "./-words";
+import { saysMore, targetInWords } from "./-words";
 import classes from "./-Question.module.css";
 
 interface Props {
@@ -48,7 +48,7 @@ export function Question({ request, since, onSince }: Props) {
         <Changes before={before} after={now} />
       ) : (
         <div className={classes.question}>
-          {request.purpose && <p className={classes.purpose}>{request.purpose}</p>}
+          {saysMore(request) && <p className={classes.purpose}>{request.purpose}</p>}
           <PlanInWords price={request.price} />
           {request.sql !== null && <CodeBlock code={request.sql} language="SQL" copyLabel="Copy the SQL" />}
           <p className="soft">

@@ -11,6 +11,7 @@ import { useSubmit } from "@/hooks/useSubmit";
 import { plural } from "@/lib/format";
 import { can } from "@/lib/roles";
 import classes from "./-VoteForm.module.css";
+import { VOTE_FORM, voteOf } from "./-voting";
 import { voteDraft } from "./-words";
 
 const CHOICES: { value: Decision; label: string; description: string }[] = [
@@ -39,9 +40,7 @@ export function VotePanel({ request }: { request: RequestFull }) {
   const { user } = useSession();
   if (request.state !== "submitted") return null;
   const mine = request.requester.id === user.id;
-  const cast = request.votes.find(
-    (vote) => vote.reviewer.id === user.id && vote.round === request.round,
-  );
+  const cast = voteOf(request, user);
   if (mine) {
     return (
       <Note tone="info">
@@ -116,6 +115,7 @@ function VoteForm({ request }: { request: RequestFull }) {
   return (
     <form
       ref={form}
+      id={VOTE_FORM}
       noValidate
       className={classes.form}
       aria-label="Your vote"

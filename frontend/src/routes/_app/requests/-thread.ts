@@ -71,14 +71,15 @@ function remarks(comments: readonly RequestComment[], rounds: readonly RequestRo
 function outcome(request: RequestFull): Entry[] {
   const entries: Entry[] = [];
   const approved = ["approved", "over_budget", "queued"].includes(request.state);
-  if (approved) {
+  // Where one vote decides, that vote says it.
+  if (approved && request.votes_needed !== 1) {
     const counted = request.votes.filter((vote) => vote.counts && vote.decision === "approve");
     const last = counted.map((vote) => vote.at).toSorted().at(-1);
     entries.push({
       kind: "decided",
       key: "approved",
       at: last ?? request.created_at,
-      words: request.votes_needed === 0 ? "Approved by the dataset's rules." : "Approved.",
+      words: request.votes_needed === 0 ? "Approved by the dataset's rules." : `Approved: ${counted.length} votes.`,
       tone: "good",
     });
   }

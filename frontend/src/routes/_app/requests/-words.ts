@@ -26,6 +26,11 @@ export function titleOf(request: { purpose: string; in_words?: string; dataset: 
   return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), 40))}…`;
 }
 
+/** Whether the purpose says more than the title already does. */
+export function saysMore(request: { purpose: string; dataset: string }): boolean {
+  return request.purpose.trim() !== "" && request.purpose.trim() !== titleOf(request);
+}
+
 /** What happens next, and who does it. */
 export function nextStep(request: RequestFull, mine: boolean): string {
   const votes = `${request.votes_needed} ${request.votes_needed === 1 ? "person" : "people"}`;

@@ -11,18 +11,18 @@ import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
 import { PlanInWords } from "@/components/PlanInWords";
 import { Weigh } from "../requests/-Weigh";
-import { titleOf } from "../requests/-words";
+import { mayVote } from "../requests/-voting";
+import { saysMore, titleOf } from "../requests/-words";
 import classes from "./-review.module.css";
 
 interface Props {
   id: string;
   onShown: (request: RequestFull | null) => void;
-  mayVote: (request: RequestFull) => boolean;
   onDecide: (decision: Decision, request: RequestFull) => void;
 }
 
 /** The chosen request with all that a vote needs, beside the queue. */
-export function Preview({ id, onShown, mayVote, onDecide }: Props) {
+export function Preview({ id, onShown, onDecide }: Props) {
   const { user } = useSession();
   const request = useQuery(requestQuery(id));
   const { data } = request;
@@ -57,10 +57,10 @@ export function Preview({ id, onShown, mayVote, onDecide }: Props) {
               .
             </Note>
           )}
-          {data.purpose && <p className={classes.purpose}>{data.purpose}</p>}
+          {saysMore(data) && <p className={classes.purpose}>{data.purpose}</p>}
           <PlanInWords price={data.price} />
           {data.sql !== null && <CodeBlock code={data.sql} language="SQL" copyLabel="Copy the SQL" />}
-          {mayVote(data) ? (
+          {mayVote(data, user) ? (
             <Group gap="sm" className={classes.votes ?? ""}>
               <Button onClick={() => onDecide("approve", data)}>Approve…</Button>
               <Button variant="default" onClick={() => onDecide("return", data)}>

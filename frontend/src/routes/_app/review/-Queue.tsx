@@ -89,7 +89,7 @@ function Row({ row }: { row: RequestSummary }) {
         <span>{row.requester.id === user.id ? "You" : row.requester.name}</span>
         <span>{row.dataset}</span>
         <span>
-          waits since <Time at={row.created_at} />
+          asked <Time at={row.created_at} />
         </span>
         <span>{plural(row.votes_needed, "vote")} needed</span>
         {row.votes_cast > 0 && <span>you have voted</span>}

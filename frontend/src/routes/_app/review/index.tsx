@@ -19,6 +19,7 @@ import { useFilters } from "@/hooks/useFilters";
 import { openShortcutsHelp, useShortcuts } from "@/hooks/useShortcuts";
 import { can } from "@/lib/roles";
 import { oneOf, text } from "@/lib/search";
+import { mayVote } from "../requests/-voting";
 import { DecisionDialog } from "./-DecisionDialog";
 import { rowId } from "./-ids";
 import { Preview } from "./-Preview";
@@ -66,6 +67,7 @@ interface Deciding {
 }
 
 function Reviewing() {
+  const { user } = useSession();
   const { filters, setFilters, clearFilters, active } =
     useFilters<Wanted>();
   const navigate = useNavigate();
@@ -99,14 +101,8 @@ function Reviewing() {
   };
   const decide = (decision: Decision) => () => {
     // Only what is on the screen can be voted on.
-    if (shown && shown.id === selected && mayVote(shown)) setDeciding({ decision, request: shown });
+    if (shown && shown.id === selected && mayVote(shown, user)) setDeciding({ decision, request: shown });
   };
-  const { user } = useSession();
-  const mayVote = (request: RequestFull) =>
-    request.state === "submitted" &&
-    request.requester.id !== user.id &&
-    !request.votes.some((vote) => vote.reviewer.id === user.id && vote.round === request.round);
-
   useShortcuts("Review", [
     { keys: "j", does: "Next request", run: () => step(1) },
     { keys: "k", does: "Previous request", run: () => step(-1) },
@@ -123,13 +119,15 @@ function Reviewing() {
         title="Review"
         lead={
           <>
-            Questions that wait for a vote, the longest waiting first. Keys: <kbd>j</kbd>{" "}
-            <kbd>k</kbd> to move, <kbd>Enter</kbd> to open, <kbd>a</kbd> approve, <kbd>r</kbd>{" "}
-            return, <kbd>x</kbd> reject;{" "}
-            <button type="button" className={classes.help} onClick={openShortcutsHelp}>
-              all shortcuts
-            </button>
-            .
+            Questions that wait for a vote, the longest waiting first.{" "}
+            <span className={classes.keys}>
+              Keys: <kbd>j</kbd> <kbd>k</kbd> to move, <kbd>Enter</kbd> to open, <kbd>a</kbd>{" "}
+              approve, <kbd>r</kbd> return, <kbd>x</kbd> reject;{" "}
+              <button type="button" className={classes.help} onClick={openShortcutsHelp}>
+                all shortcuts
+              </button>
+              .
+            </span>
           </>
         }
       />
@@ -189,7 +187,6 @@ function Reviewing() {
               key={selected}
               id={selected}
               onShown={setShown}
-              mayVote={mayVote}
               onDecide={(decision, request) => setDeciding({ decision, request })}
             />
           )}

@@ -13,13 +13,13 @@ import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
 import { PageHeader } from "@/components/PageHeader";
 import { Facts, Section } from "@/components/Section";
-import { StateBadge } from "@/components/StateBadge";
 import { Time } from "@/components/Time";
 import { formatDuration } from "@/lib/format";
 import { can } from "@/lib/roles";
 import { ResultView, RunProgress } from "../requests/-Result";
 import { titleOf } from "../requests/-words";
 import { Diagnostics, useDiagnostics } from "./-Diagnostics";
+import { RunBadge } from "./-RunBadge";
 
 export const Route = createFileRoute("/_app/runs/$run")({ component: RunPage });
 
@@ -51,7 +51,7 @@ function RunPage() {
               : "Run"
         }
         documentTitle="Run"
-        badge={state && <StateBadge of="run" state={state} />}
+        badge={state && <RunBadge kind={unasked ? "ingest" : "query"} state={state} />}
         eyebrow={
           <>
             Run <code>{id}</code> <CopyButton value={id} label="Copy the run's id" compact />

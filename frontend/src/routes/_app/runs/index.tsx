@@ -10,7 +10,7 @@ import { EmptyState } from "@/components/EmptyState";
 import { FilterBar } from "@/components/FilterBar";
 import { PageHeader } from "@/components/PageHeader";
 import { PersonName } from "@/components/PersonName";
-import { Badge, StateBadge, stateLabel } from "@/components/StateBadge";
+import { Badge, stateLabel } from "@/components/StateBadge";
 import { Time } from "@/components/Time";
 import { useFilters } from "@/hooks/useFilters";
 import { formatDuration } from "@/lib/format";
@@ -18,6 +18,7 @@ import { can } from "@/lib/roles";
 import { flag, list, oneOf } from "@/lib/search";
 import listed from "../requests/-list.module.css";
 import { PrivateMark } from "./-Private";
+import { RunBadge } from "./-RunBadge";
 
 type RunSummary = components["schemas"]["RunSummary"];
 
@@ -119,14 +120,14 @@ function RunsPage() {
           />
         )}
         <Switch
-          data-fit
+          wrapperProps={{ "data-fit": true }}
           label="Failed"
           checked={filters.failed ?? false}
           onChange={(event) => setFilters({ failed: event.currentTarget.checked || undefined })}
         />
         {diagnoses && (
           <Switch
-            data-fit
+            wrapperProps={{ "data-fit": true }}
             label="Overran"
             checked={filters.overran ?? false}
             onChange={(event) => setFilters({ overran: event.currentTarget.checked || undefined })}
@@ -176,7 +177,7 @@ function columnsFor(diagnoses: boolean, mine: boolean): DataColumn<RunSummary>[]
       header: "State",
       cell: (row) => (
         <>
-          <StateBadge of="run" state={row.state} />{" "}
+          <RunBadge kind={row.kind} state={row.state} />{" "}
           {row.overran && <Badge label="Overran" tone="wait" icon="clock" />}
         </>
       ),
