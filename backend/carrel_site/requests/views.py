@@ -20,6 +20,7 @@ from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
 from carrel_site.outputs.models import Output
+from carrel_site.pricing.words import to_sql
 from carrel_site.requests import models, policies, repository
 from carrel_site.requests.listing import Listed
 from carrel_site.requests.service import Asked, etag_of
@@ -84,6 +85,7 @@ def _assembled(
     votes: tuple[Vote, ...],
     groups: tuple[str, ...],
 ) -> Request:
+    content = QueryContent.model_validate(request.content)
     return Request(
         id=request.id,
         kind="query",
@@ -93,7 +95,8 @@ def _assembled(
         purpose=request.purpose,
         state=RequestState(request.state),
         sql=request.sql,
-        content=QueryContent.model_validate(request.content),
+        as_sql=request.sql or to_sql(content.plan, dataset),
+        content=content,
         content_hash=request.content_hash,
         price=Price.model_validate(request.price),
         run=run,
