@@ -1,5 +1,6 @@
 """Requests as they are shown, and to whom votes show."""
 
+from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Person
@@ -14,6 +15,8 @@ from carrel_protocol.api.requests import (
     Vote,
 )
 from carrel_protocol.jobs import QueryContent
+from carrel_protocol.privacy import PrivacyTarget
+from carrel_protocol.schema import UnitBounds
 from carrel_site.accounts import groups as group_rows
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
@@ -29,6 +32,8 @@ from carrel_site.runs import models as run_models
 from carrel_site.runs import repository as runs
 from carrel_site.runs import views as run_views
 from carrel_site.site import Site
+
+_TARGET: TypeAdapter[PrivacyTarget] = TypeAdapter(PrivacyTarget)
 
 
 def person(user: User) -> Person:
@@ -96,6 +101,8 @@ def _assembled(
         state=RequestState(request.state),
         sql=request.sql,
         as_sql=request.sql or to_sql(content.plan, dataset),
+        target=_TARGET.validate_python(request.target),
+        bounds=UnitBounds.model_validate(request.bounds) if request.bounds else None,
         content=content,
         content_hash=request.content_hash,
         price=Price.model_validate(request.price),

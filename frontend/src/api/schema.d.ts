@@ -3565,6 +3565,7 @@ export interface components {
              * @default
              */
             as_sql: string;
+            bounds?: components["schemas"]["UnitBounds"] | null;
             content: components["schemas"]["QueryContent"];
             /** Content Hash */
             content_hash: string;
@@ -3606,6 +3607,8 @@ export interface components {
             /** Sql */
             sql: string | null;
             state: components["schemas"]["RequestState"];
+            /** Target */
+            target?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
             /**
              * Updated At
              * Format: date-time

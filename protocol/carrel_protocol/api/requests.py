@@ -157,6 +157,10 @@ class Request(Received):
     sql: str | None
     as_sql: str = ""
     """The question in SQL, whichever way it was asked."""
+    target: PrivacyTarget | None = None
+    """How private it was asked to be. Sites before this field send None."""
+    bounds: UnitBounds | None = None
+    """Those it was asked with, instead of the dataset's own bounds per unit."""
     content: QueryContent
     content_hash: str
     price: Price

@@ -73,4 +73,6 @@ def test_a_question_in_python_reads_as_sql(flow: Flow) -> None:
     body = {"dataset": flow.open, "plan": plan, "target": {"kind": "epsilon", "epsilon": 0.1}}
     request = flow.ok(flow.app.researcher, "POST", "/requests", json=body)
     assert request["sql"] is None
+    assert request["target"] == body["target"]
+    assert request["bounds"] is None
     assert request["as_sql"] == f"SELECT COUNT(*) AS n FROM {flow.open}"
