@@ -1,10 +1,9 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 
-import { api, unwrap } from "@/api/client";
-import type { components } from "@/api/schema";
+import { api, unwrap, type Schemas } from "@/api/client";
 
-type Run = components["schemas"]["Run"];
+type Run = Schemas["Run"];
 
 const RECEIPT_TRIES = 8;
 

@@ -1,9 +1,9 @@
 /** An answer's values as rows, for reading, and as files. */
 
-import type { components } from "@/api/schema";
+import type { Schemas } from "@/api/client";
 
-export type Answer = components["schemas"]["QueryAnswer"];
-export type Measure = components["schemas"]["MeasureValues"];
+export type Answer = Schemas["QueryAnswer"];
+export type Measure = Schemas["MeasureValues"];
 export type Key = Answer["keys"][number][number];
 
 const LOCALE = "en-GB";

@@ -1,9 +1,9 @@
 /** A question as the Python client asks it. */
 
-import type { components } from "@/api/schema";
+import type { Schemas } from "@/api/client";
 
-export type Target = components["schemas"]["RequestCreate"]["target"];
-export type Bounds = components["schemas"]["UnitBounds"];
+export type Target = Schemas["RequestCreate"]["target"];
+export type Bounds = Schemas["UnitBounds"];
 
 export interface Asked {
   dataset: string;

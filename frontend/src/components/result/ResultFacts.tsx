@@ -1,12 +1,12 @@
-import type { components } from "@/api/schema";
+import type { Schemas } from "@/api/client";
 import { CopyButton } from "@/components/CopyButton";
 import { Facts } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { formatCount, formatEpsilon, formatShare } from "@/lib/format";
 import classes from "./ResultView.module.css";
 
-type Request = components["schemas"]["Request"];
-type Run = components["schemas"]["Run"];
+type Request = Schemas["Request"];
+type Run = Schemas["Run"];
 
 /** What the answer cost, when it came, and the receipt that proves it. */
 export function ResultFacts({
@@ -30,7 +30,7 @@ export function ResultFacts({
               ? `ρ = ${formatEpsilon(price.rho ?? 0)}`
               : `ε = ${formatEpsilon(price.epsilon)}`,
           ],
-          ["Answered", run.finished_at ? <Time at={run.finished_at} /> : undefined],
+          ["Answered", run.finished_at ? <Time key="at" at={run.finished_at} /> : undefined],
         ]}
       />
       {run.receipt && <Receipt receipt={run.receipt} />}
@@ -38,7 +38,7 @@ export function ResultFacts({
   );
 }
 
-function Receipt({ receipt }: { receipt: components["schemas"]["SignedHead"] }) {
+function Receipt({ receipt }: { receipt: Schemas["SignedHead"] }) {
   return (
     <details className={classes.receipt}>
       <summary>Receipt</summary>

@@ -1,7 +1,7 @@
 import { SegmentedControl, Select } from "@mantine/core";
 import { useState } from "react";
 
-import type { components } from "@/api/schema";
+import type { Schemas } from "@/api/client";
 import { CopyButton } from "@/components/CopyButton";
 import { IntervalChart } from "@/components/IntervalChart";
 import { Note } from "@/components/Note";
@@ -22,8 +22,8 @@ import { ResultTable } from "./ResultTable";
 import { SingleValue } from "./SingleValue";
 import classes from "./ResultView.module.css";
 
-type Request = components["schemas"]["Request"];
-type Run = components["schemas"]["Run"];
+type Request = Schemas["Request"];
+type Run = Schemas["Run"];
 
 interface Props {
   request: Request;

@@ -1,8 +1,8 @@
-import type { components } from "@/api/schema";
+import type { Schemas } from "@/api/client";
 import { formatDuration } from "@/lib/format";
 import classes from "./RunProgress.module.css";
 
-type Run = components["schemas"]["Run"];
+type Run = Schemas["Run"];
 
 /** How far a run is on its public clock, which knows nothing about the data. */
 export function RunProgress({ run }: { run: Run }) {

@@ -105,7 +105,7 @@ function AskPage() {
       {filters.request && (
         <Outcome
           id={filters.request}
-          reused={asked?.id === filters.request && asked.reused}
+          reused={asked?.id === filters.request && asked?.reused === true}
           fresh={asked?.id === filters.request}
         />
       )}

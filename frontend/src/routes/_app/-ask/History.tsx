@@ -2,9 +2,8 @@ import { Button } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useMemo } from "react";
 
-import { api, unwrap } from "@/api/client";
+import { api, unwrap, type Schemas } from "@/api/client";
 import { cursorList } from "@/api/queries";
-import type { components } from "@/api/schema";
 import { DataTable, type DataColumn } from "@/components/DataTable";
 import { EmptyState } from "@/components/EmptyState";
 import { StateBadge } from "@/components/StateBadge";
@@ -12,7 +11,7 @@ import { Time } from "@/components/Time";
 import { formatShare } from "@/lib/format";
 import classes from "./Ask.module.css";
 
-type Row = components["schemas"]["RequestSummary"];
+type Row = Schemas["RequestSummary"];
 
 interface Props {
   /** Puts a question back into the form. */
@@ -28,41 +27,7 @@ export function History({ onLoad }: Props) {
       ),
     ),
   );
-  const columns = useMemo<DataColumn<Row>[]>(
-    () => [
-      {
-        id: "question",
-        header: "Question",
-        main: true,
-        cell: (row) => <span className={classes.row}>{row.in_words}</span>,
-      },
-      { id: "dataset", header: "Dataset", cell: (row) => row.dataset },
-      {
-        id: "state",
-        header: "State",
-        cell: (row) => (
-          <StateBadge of={row.run_state ? "run" : "request"} state={row.run_state ?? row.state} />
-        ),
-      },
-      { id: "cost", header: "Cost", numeric: true, cell: (row) => formatShare(row.share) },
-      { id: "asked", header: "Asked", cell: (row) => <Time at={row.created_at} /> },
-      {
-        id: "again",
-        header: "Again",
-        cell: (row) => (
-          <Button
-            variant="default"
-            size="compact-sm"
-            aria-label={`Write again: ${row.in_words}`}
-            onClick={() => onLoad(row.id)}
-          >
-            Write again
-          </Button>
-        ),
-      },
-    ],
-    [onLoad],
-  );
+  const columns = useMemo(() => columnsOf(onLoad), [onLoad]);
   return (
     <DataTable
       label="questions"
@@ -78,4 +43,39 @@ export function History({ onLoad }: Props) {
       }
     />
   );
+}
+
+function columnsOf(onLoad: Props["onLoad"]): DataColumn<Row>[] {
+  return [
+    {
+      id: "question",
+      header: "Question",
+      main: true,
+      cell: (row) => <span className={classes.row}>{row.in_words}</span>,
+    },
+    { id: "dataset", header: "Dataset", cell: (row) => row.dataset },
+    {
+      id: "state",
+      header: "State",
+      cell: (row) => (
+        <StateBadge of={row.run_state ? "run" : "request"} state={row.run_state ?? row.state} />
+      ),
+    },
+    { id: "cost", header: "Cost", numeric: true, cell: (row) => formatShare(row.share) },
+    { id: "asked", header: "Asked", cell: (row) => <Time at={row.created_at} /> },
+    {
+      id: "again",
+      header: "Again",
+      cell: (row) => (
+        <Button
+          variant="default"
+          size="compact-sm"
+          aria-label={`Write again: ${row.in_words}`}
+          onClick={() => onLoad(row.id)}
+        >
+          Write again
+        </Button>
+      ),
+    },
+  ];
 }

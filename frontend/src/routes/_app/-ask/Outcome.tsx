@@ -3,8 +3,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, type ReactNode } from "react";
 
-import { api, unwrap } from "@/api/client";
-import type { components } from "@/api/schema";
+import { api, unwrap, type Schemas } from "@/api/client";
 import { ErrorNote, ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
@@ -17,8 +16,8 @@ import { useSubmit } from "@/hooks/useSubmit";
 import { plural } from "@/lib/format";
 import classes from "./Ask.module.css";
 
-type Request = components["schemas"]["Request"];
-type Run = components["schemas"]["Run"];
+type Request = Schemas["Request"];
+type Run = Schemas["Run"];
 
 interface Props {
   id: string;

@@ -37,7 +37,7 @@ export function PricePanel({ dataset, priced, onUse, children }: Props) {
     retry: false,
   });
   const account = budget.data?.mine;
-  const free = price?.asked_before != null;
+  const free = typeof price?.asked_before === "string";
   // A question that cannot be read has its errors beside the editor.
   const elsewhere = error?.problem.errors.some((entry) => entry.line !== undefined) ?? false;
   return (
@@ -103,7 +103,7 @@ function Free({ request }: { request: string }) {
       </p>
       <Note tone="good">
         You asked exactly this before. Asking again gives{" "}
-        <Link to="/ask" search={(before) => ({ ...before, request })}>
+        <Link to="/ask" search={((before: object) => ({ ...before, request })) as never}>
           the same answer
         </Link>{" "}
         and is not charged.

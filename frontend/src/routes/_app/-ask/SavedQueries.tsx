@@ -1,11 +1,10 @@
 import { Button, Modal, Stack, TextInput } from "@mantine/core";
 import { useInfiniteQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 
-import { api, unwrap } from "@/api/client";
+import { api, unwrap, type Schemas } from "@/api/client";
 import { fieldError } from "@/api/problem";
 import { cursorList } from "@/api/queries";
-import type { components } from "@/api/schema";
 import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { DataTable, type DataColumn } from "@/components/DataTable";
 import { EmptyState } from "@/components/EmptyState";
@@ -15,7 +14,7 @@ import { useSubmit } from "@/hooks/useSubmit";
 import { targetOf, targetWords, type AskForm, type Dataset } from "./form";
 import classes from "./Ask.module.css";
 
-export type Saved = components["schemas"]["SavedQuery"];
+export type Saved = Schemas["SavedQuery"];
 
 /** Questions kept for later; nobody else sees them. */
 export function SavedQueries({ onLoad }: { onLoad: (saved: Saved) => void }) {
@@ -29,51 +28,10 @@ export function SavedQueries({ onLoad }: { onLoad: (saved: Saved) => void }) {
       ),
     ),
   );
-  const columns: DataColumn<Saved>[] = [
-    {
-      id: "name",
-      header: "Name",
-      main: true,
-      cell: (row) => <strong>{row.name}</strong>,
-    },
-    { id: "dataset", header: "Dataset", cell: (row) => row.dataset },
-    { id: "sql", header: "Question", cell: (row) => <code className={classes.row}>{row.sql}</code> },
-    { id: "target", header: "Privacy", cell: (row) => targetWords(row.target) },
-    { id: "changed", header: "Changed", cell: (row) => <Time at={row.updated_at} /> },
-    {
-      id: "does",
-      header: "Do",
-      cell: (row) => (
-        <span className={classes.rowActions}>
-          <Button
-            variant="default"
-            size="compact-sm"
-            aria-label={`Open ${row.name}`}
-            onClick={() => onLoad(row)}
-          >
-            Open
-          </Button>
-          <Button
-            variant="subtle"
-            size="compact-sm"
-            aria-label={`Rename ${row.name}`}
-            onClick={() => setRenaming(row)}
-          >
-            Rename
-          </Button>
-          <Button
-            variant="subtle"
-            color="brick"
-            size="compact-sm"
-            aria-label={`Delete ${row.name}`}
-            onClick={() => setDeleting(row)}
-          >
-            Delete
-          </Button>
-        </span>
-      ),
-    },
-  ];
+  const columns = useMemo(
+    () => columnsOf({ load: onLoad, rename: setRenaming, remove: setDeleting }),
+    [onLoad],
+  );
   return (
     <>
       <DataTable
@@ -124,6 +82,60 @@ export function SavedQueries({ onLoad }: { onLoad: (saved: Saved) => void }) {
       )}
     </>
   );
+}
+
+interface Does {
+  load: (saved: Saved) => void;
+  rename: (saved: Saved) => void;
+  remove: (saved: Saved) => void;
+}
+
+function columnsOf(does: Does): DataColumn<Saved>[] {
+  return [
+    {
+      id: "name",
+      header: "Name",
+      main: true,
+      cell: (row) => <strong>{row.name}</strong>,
+    },
+    { id: "dataset", header: "Dataset", cell: (row) => row.dataset },
+    { id: "sql", header: "Question", cell: (row) => <code className={classes.row}>{row.sql}</code> },
+    { id: "target", header: "Privacy", cell: (row) => targetWords(row.target) },
+    { id: "changed", header: "Changed", cell: (row) => <Time at={row.updated_at} /> },
+    {
+      id: "does",
+      header: "Do",
+      cell: (row) => (
+        <span className={classes.rowActions}>
+          <Button
+            variant="default"
+            size="compact-sm"
+            aria-label={`Open ${row.name}`}
+            onClick={() => does.load(row)}
+          >
+            Open
+          </Button>
+          <Button
+            variant="subtle"
+            size="compact-sm"
+            aria-label={`Rename ${row.name}`}
+            onClick={() => does.rename(row)}
+          >
+            Rename
+          </Button>
+          <Button
+            variant="subtle"
+            color="brick"
+            size="compact-sm"
+            aria-label={`Delete ${row.name}`}
+            onClick={() => does.remove(row)}
+          >
+            Delete
+          </Button>
+        </span>
+      ),
+    },
+  ];
 }
 
 /** Keeps the form's question: under a new name, or in place of the one it came from. */

@@ -53,7 +53,7 @@ export function examplesOf(dataset: Dataset): Example[] {
       sql: `SELECT ${key}, AVG(${quoted(measured.name)}) AS average\nFROM ${from}\nGROUP BY ${key}`,
     });
   }
-  if (whole && whole.type !== "boolean" && whole.type !== "category") {
+  if (whole) {
     const middle = Math.round((Number(whole.lower) + Number(whole.upper)) / 2);
     found.push({
       words: `How many with ${whole.name} above ${middle}?`,

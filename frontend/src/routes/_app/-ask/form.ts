@@ -1,11 +1,11 @@
 /** What the form holds, and the question it makes. */
 
-import type { components } from "@/api/schema";
+import type { Schemas } from "@/api/client";
 
-export type Dataset = components["schemas"]["Dataset"];
-export type Bounds = components["schemas"]["UnitBounds"];
-export type Target = components["schemas"]["QueryAsk"]["target"];
-export type Price = components["schemas"]["Price"];
+export type Dataset = Schemas["Dataset"];
+export type Bounds = Schemas["UnitBounds"];
+export type Target = Schemas["QueryAsk"]["target"];
+export type Price = Schemas["Price"];
 export type Kind = Target["kind"];
 
 export interface AskForm {

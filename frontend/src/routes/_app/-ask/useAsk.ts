@@ -1,13 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 
-import { api, randomId, unwrap } from "@/api/client";
+import { api, randomId, unwrap, type Schemas } from "@/api/client";
 import { asApiError } from "@/api/problem";
 import { useSubmit } from "@/hooks/useSubmit";
-import type { components } from "@/api/schema";
 import { questionOf, type AskForm, type Dataset } from "./form";
 
-type Request = components["schemas"]["Request"];
+type Request = Schemas["Request"];
 
 /**
  * Asks, with one Idempotency-Key until the site has answered: after a lost connection the same
