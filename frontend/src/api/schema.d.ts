@@ -1016,7 +1016,7 @@ export interface paths {
         put?: never;
         /**
          * Price
-         * @description What a question would cost and leave. Asks nothing and reserves nothing.
+         * @description What a question would cost and leave, and what would fit. Asks and reserves nothing.
          */
         post: operations["price_query"];
         delete?: never;
@@ -3384,6 +3384,8 @@ export interface components {
              * @enum {string}
              */
             approval: "automatic" | "review";
+            /** Asked Before */
+            asked_before?: string | null;
             /** Costs */
             costs: [
                 number,
@@ -3395,6 +3397,8 @@ export interface components {
             epsilon: number | null;
             /** Expected Errors */
             expected_errors: components["schemas"]["ExpectedError"][];
+            /** Fits */
+            fits?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
             /** Groups */
             groups: number;
             /** In Words */
@@ -3610,6 +3614,12 @@ export interface components {
         };
         /** Request */
         Request: {
+            /**
+             * As Sql
+             * @default
+             */
+            as_sql: string;
+            bounds?: components["schemas"]["UnitBounds"] | null;
             content: components["schemas"]["QueryContent"];
             /** Content Hash */
             content_hash: string;
@@ -3727,6 +3737,8 @@ export interface components {
          * @description What a request asked in one round: as first made, or after an edit.
          */
         RequestRound: {
+            /** As Sql */
+            as_sql: string;
             /**
              * Asked At
              * Format: date-time
@@ -3742,8 +3754,6 @@ export interface components {
             purpose: string;
             /** Replaced At */
             replaced_at: string | null;
-            /** Sql */
-            sql: string | null;
             /** Target */
             target: components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"];
         };

@@ -93,6 +93,12 @@ class Price(Received):
     approval: Literal["automatic", "review"]
     plan: QueryPlan
     in_words: str
+    fits: PrivacyTarget | None = None
+    """Beside a price that cannot be paid: the most exact target of the same kind that can.
+    None where nothing can, and in a request's own price."""
+    asked_before: str | None = None
+    """The request of yours that asked exactly this: asking again gives its answer, and costs
+    nothing. None in a request's own price."""
 
 
 class Comment(Received):
@@ -152,6 +158,12 @@ class Request(Received):
     purpose: str
     state: RequestState
     sql: str | None
+    as_sql: str = ""
+    """The question in SQL, whichever way it was asked."""
+    target: PrivacyTarget | None = None
+    """How private it was asked to be. Sites before this field send None."""
+    bounds: UnitBounds | None = None
+    """Those it was asked with, instead of the dataset's own bounds per unit."""
     content: QueryContent
     content_hash: str
     price: Price
@@ -168,8 +180,6 @@ class Request(Received):
     expires_at: datetime | None
     round: int = 1
     """1 as first asked, one more with each edit."""
-    target: PrivacyTarget | None = None
-    """How private the answer was asked to be."""
 
 
 class RequestRound(Received):
@@ -177,7 +187,8 @@ class RequestRound(Received):
 
     number: int
     purpose: str
-    sql: str | None
+    as_sql: str
+    """The question in SQL, whichever way it was asked."""
     target: PrivacyTarget
     bounds: UnitBounds
     content_hash: str

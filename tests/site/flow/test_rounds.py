@@ -31,7 +31,7 @@ def test_each_round_stays_as_it_was_asked(flow: Flow) -> None:
     rounds = flow.ok(flow.app.reviewer, "GET", f"/requests/{request['id']}/rounds")
     assert [one["number"] for one in rounds] == [1, 2, 3]
     assert [one["purpose"] for one in rounds] == ["a paper", "a paper", "a book"]
-    assert [one["sql"] for one in rounds] == [request["sql"], narrower, narrower]
+    assert [one["as_sql"] for one in rounds] == [request["sql"], narrower, narrower]
     assert rounds[0]["target"] == {"kind": "epsilon", "epsilon": 0.1}
     assert rounds[1]["target"] == {"kind": "rho", "rho": 0.001}
     assert rounds[0]["content_hash"] == request["content_hash"]

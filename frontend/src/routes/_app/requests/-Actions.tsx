@@ -25,7 +25,9 @@ export function Actions({ request, editing, onEdit }: Props) {
   const again = useSubmit(() => queue.mutateAsync(request.id));
   if (request.requester.id !== user.id) {
     return mayVote(request, user) ? (
-      <Button onClick={goToVote}>Vote</Button>
+      <Button variant="default" onClick={goToVote}>
+        Vote
+      </Button>
     ) : null;
   }
   const editable = request.state === "submitted" || request.state === "changes_requested";

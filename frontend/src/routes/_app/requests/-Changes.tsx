@@ -1,4 +1,3 @@
-import { CodeBlock } from "@/components/CodeBlock";
 import type { RequestRound } from "@/api/requests";
 import { diffLines, diffWords, type Part } from "@/lib/diff";
 import { formatShare } from "@/lib/format";
@@ -13,7 +12,7 @@ interface Props {
 /** What differs between two rounds of a request: purpose, question, privacy and price. */
 export function Changes({ before, after }: Props) {
   const purpose = before.purpose !== after.purpose;
-  const code = (before.sql ?? "") !== (after.sql ?? "");
+  const code = before.as_sql !== after.as_sql;
   const words = before.price.in_words !== after.price.in_words;
   const target = targetInWords(before.target) !== targetInWords(after.target);
   const price = formatShare(before.price.share) !== formatShare(after.price.share);
@@ -30,11 +29,7 @@ export function Changes({ before, after }: Props) {
       )}
       {code && (
         <Changed title="SQL">
-          {before.sql && after.sql ? (
-            <Lines before={before.sql} after={after.sql} />
-          ) : (
-            <CodeBlock code={after.sql ?? "(asked as a plan)"} language="SQL" wrap />
-          )}
+          <Lines before={before.as_sql} after={after.as_sql} />
         </Changed>
       )}
       {words && (

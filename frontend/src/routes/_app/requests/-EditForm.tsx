@@ -12,6 +12,7 @@ import { PlanInWords } from "@/components/PlanInWords";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
 import classes from "./-EditForm.module.css";
+import { sqlOf } from "./-words";
 
 type Price = components["schemas"]["Price"];
 
@@ -41,7 +42,8 @@ export function EditForm({ request, onDone }: { request: RequestFull; onDone: ()
       change: {
         purpose: fields.purpose,
         target,
-        ...(request.sql === null ? {} : { sql: fields.sql }),
+        // What is as it was may have been asked as a plan, and stays one.
+        ...(fields.sql === sqlOf(request) ? {} : { sql: fields.sql }),
       },
     });
     draft.clear();
@@ -79,27 +81,20 @@ export function EditForm({ request, onDone }: { request: RequestFull; onDone: ()
         value={fields.purpose}
         onChange={(event) => set({ purpose: event.currentTarget.value })}
       />
-      {request.sql === null ? (
-        <Note tone="quiet">
-          This was asked as a plan, from a program. Its purpose and privacy can be changed here; for
-          another plan, ask from Python.
-        </Note>
-      ) : (
-        <Textarea
-          label="SQL"
-          classNames={{ input: classes.code ?? "" }}
-          autosize
-          minRows={4}
-          maxRows={24}
-          maxLength={100_000}
-          spellCheck={false}
-          autoCapitalize="off"
-          autoCorrect="off"
-          value={fields.sql}
-          onChange={(event) => set({ sql: event.currentTarget.value })}
-          error={sqlError(price.error)}
-        />
-      )}
+      <Textarea
+        label="SQL"
+        classNames={{ input: classes.code ?? "" }}
+        autosize
+        minRows={4}
+        maxRows={24}
+        maxLength={100_000}
+        spellCheck={false}
+        autoCapitalize="off"
+        autoCorrect="off"
+        value={fields.sql}
+        onChange={(event) => set({ sql: event.currentTarget.value })}
+        error={sqlError(price.error)}
+      />
       <Group align="flex-end" gap="md">
         <Stack gap={4}>
           <Text component="span" size="sm" fw={500} id="privacy-kind">
@@ -160,7 +155,7 @@ function fieldsOf(request: RequestFull): Fields {
   const target: Target = request.target ?? { kind: "epsilon", epsilon: request.price.epsilon ?? 0.1 };
   return {
     purpose: request.purpose,
-    sql: request.sql ?? "",
+    sql: sqlOf(request),
     kind: target.kind ?? "epsilon",
     amount: amountOf(target),
     confidence: target.kind === "accuracy" ? (target.confidence ?? 0.95) : 0.95,
@@ -199,14 +194,12 @@ function usePrice(request: RequestFull, fields: Fields, target: Target | null) {
   const wanted = JSON.stringify({ sql: fields.sql, target });
   const [asked] = useDebouncedValue(wanted, 400);
   const price = useQuery({
-    queryKey: ["price", request.dataset_id, request.sql === null ? request.id : "", asked],
+    queryKey: ["price", request.dataset_id, asked],
     queryFn: ({ signal }) => {
       const what = JSON.parse(asked) as { sql: string; target: Target };
-      const question =
-        request.sql === null ? { plan: request.content.plan } : { sql: what.sql };
-      return priceOf({ dataset: request.dataset_id, ...question, target: what.target }, signal);
+      return priceOf({ dataset: request.dataset_id, ...what }, signal);
     },
-    enabled: target !== null && (request.sql === null || fields.sql.trim() !== ""),
+    enabled: target !== null && fields.sql.trim() !== "",
     staleTime: 30_000,
     placeholderData: keepPreviousData,
   });

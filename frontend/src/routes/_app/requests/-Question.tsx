@@ -6,7 +6,7 @@ import { CodeBlock } from "@/components/CodeBlock";
 import { PlanInWords } from "@/components/PlanInWords";
 import { Section } from "@/components/Section";
 import { Changes } from "./-Changes";
-import { saysMore, targetInWords } from "./-words";
+import { saysMore, sqlOf, targetInWords } from "./-words";
 import classes from "./-Question.module.css";
 
 interface Props {
@@ -50,11 +50,11 @@ export function Question({ request, since, onSince }: Props) {
         <div className={classes.question}>
           {saysMore(request) && <p className={classes.purpose}>{request.purpose}</p>}
           <PlanInWords price={request.price} />
-          {request.sql !== null && <CodeBlock code={request.sql} language="SQL" copyLabel="Copy the SQL" />}
+          <CodeBlock code={sqlOf(request)} language="SQL" copyLabel="Copy the SQL" />
           <p className="soft">
             Asked for {request.target ? targetInWords(request.target) : "the privacy above"}, about{" "}
             <strong>{request.dataset}</strong>
-            {request.sql === null ? ", as a plan from a program" : ""}.
+            {request.sql === null ? ", as a plan from a program, which the SQL says in other words" : ""}.
           </p>
         </div>
       )}

@@ -175,7 +175,7 @@ function Requester({ request, background }: PartProps) {
             <Link to="/requests" search={{ requester: requester.email }} {...props} />
           )}
         >
-          All their requests
+          {requester.id === user.id ? "All your requests" : "All their requests"}
         </Anchor>
       )}
     </Part>

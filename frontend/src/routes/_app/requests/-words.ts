@@ -26,6 +26,11 @@ export function titleOf(request: { purpose: string; in_words?: string; dataset: 
   return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), 40))}…`;
 }
 
+/** The question in SQL, whichever way it was asked. */
+export function sqlOf(request: RequestFull): string {
+  return request.as_sql ?? request.sql ?? "";
+}
+
 /** Whether the purpose says more than the title already does. */
 export function saysMore(request: { purpose: string; dataset: string }): boolean {
   return request.purpose.trim() !== "" && request.purpose.trim() !== titleOf(request);

@@ -12,7 +12,7 @@ import { Note } from "@/components/Note";
 import { PlanInWords } from "@/components/PlanInWords";
 import { Weigh } from "../requests/-Weigh";
 import { mayVote } from "../requests/-voting";
-import { saysMore, titleOf } from "../requests/-words";
+import { saysMore, sqlOf, titleOf } from "../requests/-words";
 import classes from "./-review.module.css";
 
 interface Props {
@@ -59,7 +59,7 @@ export function Preview({ id, onShown, onDecide }: Props) {
           )}
           {saysMore(data) && <p className={classes.purpose}>{data.purpose}</p>}
           <PlanInWords price={data.price} />
-          {data.sql !== null && <CodeBlock code={data.sql} language="SQL" copyLabel="Copy the SQL" />}
+          <CodeBlock code={sqlOf(data)} language="SQL" copyLabel="Copy the SQL" />
           {mayVote(data, user) ? (
             <Group gap="sm" className={classes.votes ?? ""}>
               <Button onClick={() => onDecide("approve", data)}>Approve…</Button>
