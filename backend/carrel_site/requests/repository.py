@@ -71,8 +71,8 @@ def states_of(session: Session, requester_id: str) -> dict[str, int]:
         .limit(_LATEST)
         .subquery()
     )
-    query = select(latest.c.state, func.count()).group_by(latest.c.state)
-    return {state: count for state, count in session.execute(query)}
+    query = select(latest.c.state, func.count().label("n")).group_by(latest.c.state)
+    return {row.state: row.n for row in session.execute(query)}
 
 
 def expired(session: Session, at: datetime) -> list[str]:

@@ -70,9 +70,7 @@ def test_a_round_that_was_voted_on_cannot_be_rewritten(flow: Flow) -> None:
 
 def test_rounds_and_background_are_for_whoever_may_see_the_request(flow: Flow) -> None:
     request = flow.asked(flow.reviewed)
-    other: Member = flow.app.site.db.transact(
-        lambda session: make_member(session, Role.RESEARCHER)
-    )
+    other: Member = flow.app.site.db.transact(lambda session: make_member(session, Role.RESEARCHER))
     for part in ("rounds", "background"):
         path = f"/requests/{request['id']}/{part}"
         assert flow.call(other, "GET", path).status_code == httpx.codes.NOT_FOUND
