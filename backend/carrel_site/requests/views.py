@@ -1,5 +1,8 @@
 """Requests as they are shown, and to whom votes show."""
 
+from datetime import datetime
+
+from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Person
@@ -7,6 +10,7 @@ from carrel_protocol.api.requests import (
     Comment,
     Price,
     Request,
+    RequestRound,
     RequestState,
     RequestSummary,
     Run,
@@ -14,12 +18,15 @@ from carrel_protocol.api.requests import (
     Vote,
 )
 from carrel_protocol.jobs import QueryContent
+from carrel_protocol.privacy import PrivacyTarget
+from carrel_protocol.schema import UnitBounds
 from carrel_site.accounts import groups as group_rows
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
 from carrel_site.outputs.models import Output
+from carrel_site.pricing.words import to_sql
 from carrel_site.requests import models, policies, repository
 from carrel_site.requests.listing import Listed
 from carrel_site.requests.service import Asked, etag_of
@@ -28,6 +35,8 @@ from carrel_site.runs import models as run_models
 from carrel_site.runs import repository as runs
 from carrel_site.runs import views as run_views
 from carrel_site.site import Site
+
+_TARGET: TypeAdapter[PrivacyTarget] = TypeAdapter(PrivacyTarget)
 
 
 def person(user: User) -> Person:
@@ -84,6 +93,7 @@ def _assembled(
     votes: tuple[Vote, ...],
     groups: tuple[str, ...],
 ) -> Request:
+    content = QueryContent.model_validate(request.content)
     return Request(
         id=request.id,
         kind="query",
@@ -93,7 +103,10 @@ def _assembled(
         purpose=request.purpose,
         state=RequestState(request.state),
         sql=request.sql,
-        content=QueryContent.model_validate(request.content),
+        as_sql=request.sql or to_sql(content.plan, dataset),
+        target=_TARGET.validate_python(request.target),
+        bounds=UnitBounds.model_validate(request.bounds) if request.bounds else None,
+        content=content,
         content_hash=request.content_hash,
         price=Price.model_validate(request.price),
         run=run,
@@ -104,6 +117,39 @@ def _assembled(
         created_at=request.created_at,
         updated_at=request.updated_at,
         expires_at=request.expires_at,
+        round=request.round,
+    )
+
+
+def rounds(session: Session, request: models.Request) -> tuple[RequestRound, ...]:
+    """What the request asked in each round, oldest first; what it asks now comes last."""
+    dataset = session.get_one(Dataset, request.dataset_id).name
+    shown: list[RequestRound] = []
+    asked_at = request.created_at
+    for earlier in repository.rounds(session, request.id):
+        shown.append(_round(dataset, earlier, earlier.number, asked_at, earlier.replaced_at))
+        asked_at = earlier.replaced_at
+    return (*shown, _round(dataset, request, request.round, asked_at, None))
+
+
+def _round(
+    dataset: str,
+    row: models.Request | models.Round,
+    number: int,
+    asked_at: datetime,
+    ended: datetime | None,
+) -> RequestRound:
+    content = QueryContent.model_validate(row.content)
+    return RequestRound(
+        number=number,
+        purpose=row.purpose,
+        as_sql=row.sql or to_sql(content.plan, dataset),
+        target=_TARGET.validate_python(row.target),
+        bounds=content.bounds,
+        content_hash=row.content_hash,
+        price=Price.model_validate(row.price),
+        asked_at=asked_at,
+        replaced_at=ended,
     )
 
 
@@ -150,6 +196,7 @@ def _votes(session: Session, caller: Caller, request: models.Request) -> tuple[V
             reason=vote.reason,
             counts=policies.counts(vote, request),
             at=vote.at,
+            round=vote.round,
         )
         for vote, reviewer in repository.votes(session, request.id)
         if not _blind(caller, request, vote.reviewer_id, current=policies.counts(vote, request))

@@ -1016,7 +1016,7 @@ export interface paths {
         put?: never;
         /**
          * Price
-         * @description What a question would cost and leave. Asks nothing and reserves nothing.
+         * @description What a question would cost and leave, and what would fit. Asks and reserves nothing.
          */
         post: operations["price_query"];
         delete?: never;
@@ -1087,6 +1087,26 @@ export interface paths {
          * @description Vote for exactly the content that was shown.
          */
         post: operations["approve_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/background": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Background
+         * @description Beside the request itself: who asks, what budgets have left, and which rules apply.
+         */
+        get: operations["get_request_background"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1171,6 +1191,26 @@ export interface paths {
          * @description Ask for changes, with a reason the researcher can read.
          */
         post: operations["return_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/rounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rounds
+         * @description What a request asked as first made and after each edit; what it asks now comes last.
+         */
+        get: operations["list_rounds"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1889,6 +1929,20 @@ export interface components {
             epsilon: number;
             /** Share Reserved */
             share_reserved: number;
+            /** Share Spent */
+            share_spent: number;
+        };
+        /**
+         * AccountUse
+         * @description How far an account is used, and what a request takes of it: shares of the account's limit.
+         */
+        AccountUse: {
+            /** Account Id */
+            account_id: string | null;
+            /** Admits */
+            admits: boolean;
+            /** Share Price */
+            share_price: number;
             /** Share Spent */
             share_spent: number;
         };
@@ -3358,6 +3412,8 @@ export interface components {
              * @enum {string}
              */
             approval: "automatic" | "review";
+            /** Asked Before */
+            asked_before?: string | null;
             /** Costs */
             costs: [
                 number,
@@ -3369,6 +3425,8 @@ export interface components {
             epsilon: number | null;
             /** Expected Errors */
             expected_errors: components["schemas"]["ExpectedError"][];
+            /** Fits */
+            fits?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
             /** Groups */
             groups: number;
             /** In Words */
@@ -3584,6 +3642,12 @@ export interface components {
         };
         /** Request */
         Request: {
+            /**
+             * As Sql
+             * @default
+             */
+            as_sql: string;
+            bounds?: components["schemas"]["UnitBounds"] | null;
             content: components["schemas"]["QueryContent"];
             /** Content Hash */
             content_hash: string;
@@ -3621,10 +3685,17 @@ export interface components {
              * @default false
              */
             reused: boolean;
+            /**
+             * Round
+             * @default 1
+             */
+            round: number;
             run: components["schemas"]["Run"] | null;
             /** Sql */
             sql: string | null;
             state: components["schemas"]["RequestState"];
+            /** Target */
+            target?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
             /**
              * Updated At
              * Format: date-time
@@ -3634,6 +3705,19 @@ export interface components {
             votes: components["schemas"]["Vote"][];
             /** Votes Needed */
             votes_needed: number;
+        };
+        /**
+         * RequestBackground
+         * @description What a reviewer weighs beside the request itself.
+         */
+        RequestBackground: {
+            history: components["schemas"]["RequesterHistory"];
+            mine: components["schemas"]["AccountUse"] | null;
+            policy: components["schemas"]["DatasetPolicy"];
+            /** Policy Changed */
+            policy_changed: boolean;
+            standing: components["schemas"]["Standing"] | null;
+            together: components["schemas"]["AccountUse"] | null;
         };
         /** RequestCreate */
         RequestCreate: {
@@ -3677,6 +3761,31 @@ export interface components {
             target?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
         };
         /**
+         * RequestRound
+         * @description What a request asked in one round: as first made, or after an edit.
+         */
+        RequestRound: {
+            /** As Sql */
+            as_sql: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            bounds: components["schemas"]["UnitBounds"];
+            /** Content Hash */
+            content_hash: string;
+            /** Number */
+            number: number;
+            price: components["schemas"]["Price"];
+            /** Purpose */
+            purpose: string;
+            /** Replaced At */
+            replaced_at: string | null;
+            /** Target */
+            target: components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"];
+        };
+        /**
          * RequestState
          * @enum {string}
          */
@@ -3717,6 +3826,28 @@ export interface components {
             votes_cast: number;
             /** Votes Needed */
             votes_needed: number;
+        };
+        /**
+         * RequesterHistory
+         * @description What else the requester asked, of their latest 1000 requests.
+         */
+        RequesterHistory: {
+            /** Active */
+            active: boolean;
+            /** Approved */
+            approved: number;
+            /** Asked */
+            asked: number;
+            /** Rejected */
+            rejected: number;
+            role: components["schemas"]["Role"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Undecided */
+            undecided: number;
         };
         /**
          * RhoTarget
@@ -3797,6 +3928,7 @@ export interface components {
             queued_at: string;
             /** Request Id */
             request_id: string | null;
+            standing?: components["schemas"]["Standing"] | null;
             state: components["schemas"]["RunState"];
             /** Version Id */
             version_id: string | null;
@@ -4098,6 +4230,20 @@ export interface components {
             services: components["schemas"]["ServiceHealth"][];
         };
         /**
+         * Standing
+         * @description How an account behaved in the last 30 days, as far as that is public.
+         */
+        Standing: {
+            /** Account Id */
+            account_id: string;
+            /** Failures */
+            failures: number;
+            /** Overruns */
+            overruns: number;
+            /** Paused */
+            paused: boolean;
+        };
+        /**
          * TableSchema
          * @description A table's public metadata. `unit_column` is never selectable and not among `columns`.
          */
@@ -4304,6 +4450,11 @@ export interface components {
             /** Reason */
             reason: string;
             reviewer: components["schemas"]["Person"];
+            /**
+             * Round
+             * @default 1
+             */
+            round: number;
         };
         /**
          * WorkItem
@@ -11152,6 +11303,100 @@ export interface operations {
             };
         };
     };
+    get_request_background: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestBackground"];
+                };
+            };
+            /** @description No key was sent, or it is unknown, expired or revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_comments: {
         parameters: {
             query?: never;
@@ -11672,6 +11917,100 @@ export interface operations {
             };
         };
     };
+    list_rounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestRound"][];
+                };
+            };
+            /** @description No key was sent, or it is unknown, expired or revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     withdraw_request: {
         parameters: {
             query?: never;
@@ -11782,6 +12121,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Rows in a page. */
                 limit?: number;
+                /** @description Your own alone. */
+                mine?: boolean;
                 state?: components["schemas"]["RunState"][] | null;
                 failed?: boolean | null;
                 /** @description Went on past its deadline: for owners and auditors. */
