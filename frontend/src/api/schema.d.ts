@@ -164,6 +164,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/events/{sequence}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Audit Event
+         * @description One event, by its place in the log.
+         */
+        get: operations["read_audit_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit/head": {
         parameters: {
             query?: never;
@@ -819,7 +839,7 @@ export interface paths {
         head?: never;
         /**
          * Update Me
-         * @description Change what you want e-mails about.
+         * @description Change your name, or what you want e-mails about.
          */
         patch: operations["update_me"];
         trace?: never;
@@ -1629,6 +1649,26 @@ export interface paths {
          *     sessions and links at once.
          */
         patch: operations["update_user"];
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List User Access
+         * @description The datasets that a person may ask questions of.
+         */
+        get: operations["list_user_access"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/users/{user_id}/keys": {
@@ -2983,6 +3023,8 @@ export interface components {
         MeUpdate: {
             /** Email Notifications */
             email_notifications?: ("all" | "important" | "none") | null;
+            /** Name */
+            name?: string | null;
         };
         /**
          * MeasureValues
@@ -3353,6 +3395,23 @@ export interface components {
             id: string;
             /** Name */
             name: string;
+        };
+        /**
+         * PersonAccess
+         * @description A dataset that a person may ask questions of.
+         */
+        PersonAccess: {
+            /** Dataset */
+            dataset: string;
+            /** Dataset Id */
+            dataset_id: string;
+            /**
+             * Granted At
+             * Format: date-time
+             */
+            granted_at: string;
+            /** Title */
+            title: string;
         };
         /** Population */
         Population: {
@@ -5269,6 +5328,100 @@ export interface operations {
                 };
                 content: {
                     "application/jsonl": string;
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_audit_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sequence: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEvent"];
                 };
             };
             /** @description No key was sent and nobody is signed in, or the key or session has ended. */
@@ -11323,7 +11476,7 @@ export interface operations {
                     "application/json": components["schemas"]["RequestBackground"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11332,7 +11485,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11937,7 +12090,7 @@ export interface operations {
                     "application/json": components["schemas"]["RequestRound"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11946,7 +12099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14775,6 +14928,100 @@ export interface operations {
             };
             /** @description It does not fit the present state; `code` and `advice` say why. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_user_access: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonAccess"][];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
