@@ -315,9 +315,7 @@ def test_ones_name_mail_and_sessions(signed_in: SignedIn) -> None:
     expect(mine.get_by_role("listitem")).to_have_count(count - 1)
 
 
-def test_a_password_is_changed_only_with_the_present_one(
-    signed_in: SignedIn, guard: Guard
-) -> None:
+def test_a_password_is_changed_only_with_the_present_one(signed_in: SignedIn, guard: Guard) -> None:
     page = signed_in(Role.RESEARCHER, "/profile")
     guard.expect(403, "/api/v1/me/password")
     page.get_by_label("Present password", exact=True).fill("not the password")
