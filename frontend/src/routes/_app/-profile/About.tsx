@@ -77,9 +77,15 @@ export function MailField() {
   const { user } = useSession();
   const client = useQueryClient();
   const site = useQuery(siteQuery);
+  const [chosen, setChosen] = useState<Preference | null>(null); // while it is being saved
   const { submit, busy, error } = useSubmit(async (email_notifications: Preference) => {
-    await unwrap(api.PATCH("/api/v1/me", { body: { email_notifications } }));
-    await client.invalidateQueries({ queryKey: ["session"] });
+    setChosen(email_notifications);
+    try {
+      await unwrap(api.PATCH("/api/v1/me", { body: { email_notifications } }));
+      await client.invalidateQueries({ queryKey: ["session"] });
+    } finally {
+      setChosen(null);
+    }
   });
   return (
     <>
@@ -90,12 +96,12 @@ export function MailField() {
             ? "This site sends no e-mail at present; your choice is kept."
             : undefined
         }
-        value={user.email_notifications}
+        value={chosen ?? user.email_notifications}
         onChange={(value) => void submit(value as Preference)}
       >
         <div className={classes.choices}>
           {PREFERENCES.map((each) => (
-            <Radio key={each.value} {...each} disabled={busy} />
+            <Radio key={each.value} {...each} aria-disabled={busy} />
           ))}
         </div>
       </Radio.Group>

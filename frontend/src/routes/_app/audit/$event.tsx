@@ -9,6 +9,7 @@ import { Icon } from "@/components/Icon";
 import { LoadingState } from "@/components/LoadingState";
 import { PageHeader } from "@/components/PageHeader";
 import { Facts, Section } from "@/components/Section";
+import { Badge } from "@/components/StateBadge";
 import { Time } from "@/components/Time";
 import { actionWords } from "./-actions";
 import { Actor } from "./-Actor";
@@ -66,7 +67,11 @@ function EventPage() {
           ]}
         />
       </Section>
-      <Section title="Details" lead="As the log holds them.">
+      <Section
+        title="Details"
+        lead="As the log holds them. They may tell of private data: only owners and auditors read them."
+        actions={<Badge label="Private" tone="quiet" icon="lock" />}
+      >
         <CodeBlock language="JSON" code={JSON.stringify(detail, null, 2)} wrap />
       </Section>
       <Section

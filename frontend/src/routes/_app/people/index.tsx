@@ -78,8 +78,9 @@ function PeoplePage() {
   const [inviting, setInviting] = useState(false);
   const { filters, setFilters, clearFilters, active } =
     useFilters<Wanted>();
-  const people = useInfiniteQuery(
-    cursorList<User>(["people", filters], (cursor, signal) => {
+  const people = useInfiniteQuery({
+    refetchOnMount: "always", // people join without anything being done here
+    ...cursorList<User>(["people", filters], (cursor, signal) => {
       const query = {
         ...(filters.q === undefined ? {} : { q: filters.q }),
         ...(filters.role === undefined ? {} : { role: filters.role }),
@@ -88,7 +89,7 @@ function PeoplePage() {
       };
       return unwrap(api.GET("/api/v1/users", { params: { query }, signal }));
     }),
-  );
+  });
   return (
     <>
       <PageHeader

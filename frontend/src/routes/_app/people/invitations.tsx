@@ -71,6 +71,7 @@ function InvitationsPage() {
   const [inviting, setInviting] = useState(false);
   const [taking, setTaking] = useState<Invitation | null>(null);
   const list = useInfiniteQuery({
+    refetchOnMount: "always",
     ...cursorList<Invitation>(["people", "invitations"], (cursor, signal) =>
       unwrap(
         api.GET("/api/v1/invitations", {
