@@ -42,8 +42,8 @@ _NOTED_EVERY = 64 << 20
 
 
 def create(session: Session, site: Site, ref: str, asked: UploadCreate, actor: str) -> UploadView:
-    """Announce a file. Raises `UploadEmpty`, `PayloadTooLarge`, `UploadsBusy`, and `StorageFull` before a byte
-    was sent that there is no room for."""
+    """Announce a file. Raises `UploadEmpty`, `PayloadTooLarge`, `UploadsBusy`, and `StorageFull`
+    before a byte was sent that there is no room for."""
     dataset = repository.dataset(session, ref)
     if dataset is None:
         raise missing(ref)
