@@ -276,7 +276,7 @@ def open_among(session: Session, upload_ids: Iterable[str]) -> set[str]:
 
 
 def expired_uploads(session: Session, at: datetime) -> list[Upload]:
-    """Open uploads that expired before `at`, locked; those that are being written to are not."""
+    """Open uploads that expired before `at`, locked."""
     return list(
         session.scalars(
             select(Upload)
