@@ -64,7 +64,7 @@ test: $(VENV)/.dev
 	$(RUN) pytest -n $(JOBS) --dist loadfile -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev
-	$(RUN) pytest -m long $(ARGS)
+	$(RUN) pytest -m long -rP $(ARGS)
 
 lint: $(VENV)/.dev
 	$(RUN) ruff check
