@@ -121,9 +121,10 @@ class Fleet:
             CARREL_WORKER_LEASE_SECONDS=str(settings.worker_lease_seconds),
         )
         for number in range(self.apis):
-            api = api_program(settings.data_dir, self.logs, self._listener.fileno())
-            name = f"api-{number}"
-            yield replace(api, name=name, log=self.logs / f"{name}.log", environment=environment)
+            api = api_program(
+                f"api-{number}", settings.data_dir, self.logs, self._listener.fileno()
+            )
+            yield replace(api, environment=environment)
         beat = site_program(
             "beat", "carrel_site.cli", "beat", data_dir=settings.data_dir, logs=self.logs
         )

@@ -20,8 +20,24 @@ def alive(pids: Iterable[int]) -> dict[int, str]:
     return found
 
 
+def children(parent: int) -> set[int]:
+    """`parent`'s own children."""
+    return {pid for pid, theirs in _parents().items() if theirs == parent}
+
+
 def descendants(root: int) -> set[int]:
     """`root`'s children, their children, and so on."""
+    parents = _parents()
+    found: set[int] = set()
+    level = {root}
+    while level:
+        level = {pid for pid, parent in parents.items() if parent in level} - found
+        found |= level
+    return found
+
+
+def _parents() -> dict[int, int]:
+    """pid → its parent's pid, of every process there is."""
     parents: dict[int, int] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -30,12 +46,7 @@ def descendants(root: int) -> set[int]:
             except OSError:
                 continue
             parents[int(entry)] = int(stat.rpartition(")")[2].split()[1])
-    found: set[int] = set()
-    level = {root}
-    while level:
-        level = {pid for pid, parent in parents.items() if parent in level} - found
-        found |= level
-    return found
+    return parents
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> bool:

@@ -29,10 +29,11 @@ def api_programs(data_dir: Path, logs: Path, listener: int) -> list[Program]:
     database's and the workers'.
     """
     processes = min(2, len(os.sched_getaffinity(0)))
-    return [_api_program(f"api-{n + 1}", data_dir, logs, listener) for n in range(processes)]
+    return [api_program(f"api-{n + 1}", data_dir, logs, listener) for n in range(processes)]
 
 
-def _api_program(name: str, data_dir: Path, logs: Path, listener: int) -> Program:
+def api_program(name: str, data_dir: Path, logs: Path, listener: int) -> Program:
+    """One process of the API."""
     return Program(
         name=name,
         arguments=(*PYTHON, "-m", "carrel_site.cli", "serve", "--fd", str(listener)),
