@@ -3259,7 +3259,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_LedgerEntry_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3268,7 +3268,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3355,7 +3355,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3364,7 +3364,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3462,7 +3462,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3471,7 +3471,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3572,7 +3572,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_AuditEvent_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3581,7 +3581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3664,7 +3664,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3673,7 +3673,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3756,7 +3756,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedHead"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3765,7 +3765,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3848,7 +3848,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditKey"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3857,7 +3857,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3944,7 +3944,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetPreviewResult"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3953,7 +3953,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4050,7 +4050,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Dataset_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4059,7 +4059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4149,7 +4149,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4158,7 +4158,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4253,7 +4253,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4262,7 +4262,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4357,7 +4357,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4366,7 +4366,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4479,7 +4479,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4488,7 +4488,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4581,7 +4581,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"] | components["schemas"]["GroupAccess"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4590,7 +4590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4684,7 +4684,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4693,7 +4693,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4787,7 +4787,7 @@ export interface operations {
                     "application/json": components["schemas"]["Budget"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4796,7 +4796,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4885,7 +4885,7 @@ export interface operations {
                     "application/json": components["schemas"]["Mock"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4894,7 +4894,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4985,7 +4985,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_DatasetVersion_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4994,7 +4994,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5089,7 +5089,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5098,7 +5098,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5195,7 +5195,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Group_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5204,7 +5204,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5294,7 +5294,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5303,7 +5303,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5398,7 +5398,7 @@ export interface operations {
                     "application/json": components["schemas"]["GroupWithMembers"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5407,7 +5407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5491,7 +5491,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5500,7 +5500,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5602,7 +5602,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5611,7 +5611,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5705,7 +5705,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5714,7 +5714,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5808,7 +5808,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5817,7 +5817,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5914,7 +5914,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Invitation_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5923,7 +5923,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6010,7 +6010,7 @@ export interface operations {
                     "application/json": components["schemas"]["InvitationWithLink"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6019,7 +6019,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6285,7 +6285,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6294,7 +6294,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6391,7 +6391,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6400,7 +6400,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6487,7 +6487,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6496,7 +6496,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6588,7 +6588,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6597,7 +6597,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6689,7 +6689,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6698,7 +6698,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6783,7 +6783,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6792,7 +6792,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7061,7 +7061,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Population_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7070,7 +7070,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7160,7 +7160,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7169,7 +7169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7264,7 +7264,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7273,7 +7273,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7358,7 +7358,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7367,7 +7367,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7454,7 +7454,7 @@ export interface operations {
                     "application/json": components["schemas"]["Price"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7463,7 +7463,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7562,7 +7562,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RequestSummary_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7571,7 +7571,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7660,7 +7660,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7669,7 +7669,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7763,7 +7763,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7772,7 +7772,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7863,7 +7863,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7872,7 +7872,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7988,7 +7988,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7997,7 +7997,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8091,7 +8091,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8100,7 +8100,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8191,7 +8191,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8200,7 +8200,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8294,7 +8294,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8303,7 +8303,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8401,7 +8401,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8410,7 +8410,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8508,7 +8508,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8517,7 +8517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8611,7 +8611,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8620,7 +8620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8716,7 +8716,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8725,7 +8725,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8810,7 +8810,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8819,7 +8819,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8913,7 +8913,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunDiagnostics"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8922,7 +8922,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9005,7 +9005,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionInfo"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9014,7 +9014,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9182,7 +9182,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9191,7 +9191,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9283,7 +9283,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9292,7 +9292,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9375,7 +9375,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9384,7 +9384,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9733,7 +9733,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_User_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9742,7 +9742,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9832,7 +9832,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9841,7 +9841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9935,7 +9935,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9944,7 +9944,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10036,7 +10036,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10045,7 +10045,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10144,7 +10144,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10153,7 +10153,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10242,7 +10242,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10251,7 +10251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10344,7 +10344,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10353,7 +10353,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10447,7 +10447,7 @@ export interface operations {
                     "application/json": components["schemas"]["PasswordResetLink"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10456,7 +10456,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10548,7 +10548,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10557,7 +10557,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10649,7 +10649,7 @@ export interface operations {
                     "application/json": components["schemas"]["Worker"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10658,7 +10658,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10745,7 +10745,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10754,7 +10754,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10846,7 +10846,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10855,7 +10855,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
