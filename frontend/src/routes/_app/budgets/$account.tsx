@@ -90,29 +90,31 @@ function Shown({ account }: { account: Account }) {
         }
       />
       <Section>
-        <BudgetBar
-          spent={account.share_spent - account.share_reserved}
-          reserved={account.share_reserved}
-          label={title}
-        />
-        <Facts
-          rows={[
-            ["Limit", `epsilon ${formatEpsilon(account.limits.epsilon)}`],
-            ["Proved of what was answered", `epsilon ${formatEpsilon(account.epsilon_spent)}`],
-            ["Charges", formatCount(account.charges)],
-            [
-              "Reviewed outputs, without a formal bound",
-              account.unbounded_outputs === 0 ? (
-                "none"
-              ) : (
-                <>
-                  {formatCount(account.unbounded_outputs)}, last{" "}
-                  <Time at={account.last_unbounded_at} />
-                </>
-              ),
-            ],
-          ]}
-        />
+        <div className={classes.standing}>
+          <BudgetBar
+            spent={account.share_spent - account.share_reserved}
+            reserved={account.share_reserved}
+            label={title}
+          />
+          <Facts
+            rows={[
+              ["Limit", `epsilon ${formatEpsilon(account.limits.epsilon)}`],
+              ["Proved of what was answered", `epsilon ${formatEpsilon(account.epsilon_spent)}`],
+              ["Charges", formatCount(account.charges)],
+              [
+                "Reviewed outputs, without a formal bound",
+                account.unbounded_outputs === 0 ? (
+                  "none"
+                ) : (
+                  <>
+                    {formatCount(account.unbounded_outputs)}, last{" "}
+                    <Time at={account.last_unbounded_at} />
+                  </>
+                ),
+              ],
+            ]}
+          />
+        </div>
       </Section>
       <History account={account} />
       <Simulate account={account} />

@@ -1,3 +1,4 @@
+import { useElementSize } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 
 import { api, unwrap } from "@/api/client";
@@ -11,7 +12,6 @@ import classes from "./budgets.module.css";
 
 type Point = components["schemas"]["AccountPoint"];
 
-const WIDTH = 720;
 const HEIGHT = 220;
 const BOX = { left: 48, right: 12, top: 16, bottom: 28 };
 
@@ -45,10 +45,12 @@ export function History({ account }: { account: Account }) {
 
 /** Steps, since an account stands still between its entries. Drawn against the limit then in force. */
 function Steps({ points, until }: { points: readonly Point[]; until: number }) {
+  const { ref, width: measured } = useElementSize();
+  const width = Math.max(measured, 240);
   const start = Date.parse(points[0]?.at ?? "");
   const end = Math.max(until, start + 1);
   const x = (at: number) =>
-    BOX.left + ((WIDTH - BOX.left - BOX.right) * (at - start)) / (end - start);
+    BOX.left + ((width - BOX.left - BOX.right) * (at - start)) / (end - start);
   const y = (share: number) =>
     HEIGHT - BOX.bottom - (HEIGHT - BOX.top - BOX.bottom) * Math.min(1, share);
   const used = (point: Point) => point.share_spent + point.share_reserved;
@@ -61,57 +63,60 @@ function Steps({ points, until }: { points: readonly Point[]; until: number }) {
   const raises = points.filter((point, at) => at > 0 && point.epsilon > (points[at - 1]?.epsilon ?? 0));
   const last = points.at(-1);
   return (
-    <svg
-      className={classes.chart}
-      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      role="img"
-      aria-label={
-        `Share of the limit used, from ${formatDay(new Date(start))} until now: ` +
-        `${formatShare(last ? used(last) : 0)}` +
-        (raises.length > 0
-          ? `; the limit was raised to ${raises.map((p) => formatEpsilon(p.epsilon)).join(", ")}`
-          : "")
-      }
-    >
-      {[0, 0.25, 0.5, 0.75, 1].map((share) => (
-        <g key={share}>
-          <line
-            x1={BOX.left}
-            x2={WIDTH - BOX.right}
-            y1={y(share)}
-            y2={y(share)}
-            className={share === 1 ? classes.limitLine : classes.gridLine}
-          />
-          <text x={BOX.left - 8} y={y(share) + 4} textAnchor="end">
-            {share * 100} %
-          </text>
-        </g>
-      ))}
-      <path d={`${line}V${y(0)}H${x(start)}Z`} className={classes.spentArea} />
-      <path d={line} className={classes.spentLine} />
-      {raises.map((point) => (
-        <g key={point.at}>
-          <line
-            x1={x(Date.parse(point.at))}
-            x2={x(Date.parse(point.at))}
-            y1={BOX.top}
-            y2={HEIGHT - BOX.bottom}
-            className={classes.raiseLine}
-          />
-          <text
-            x={Math.min(x(Date.parse(point.at)) + 4, WIDTH - 90)}
-            y={BOX.top - 4}
-          >
-            raised to {formatEpsilon(point.epsilon)}
-          </text>
-        </g>
-      ))}
-      <text x={BOX.left} y={HEIGHT - 8}>
-        {formatDay(new Date(start))}
-      </text>
-      <text x={WIDTH - BOX.right} y={HEIGHT - 8} textAnchor="end">
-        now
-      </text>
-    </svg>
+    <div ref={ref}>
+      <svg
+        className={classes.chart}
+        width={width}
+        height={HEIGHT}
+        role="img"
+        aria-label={
+          `Share of the limit used, from ${formatDay(new Date(start))} until now: ` +
+          `${formatShare(last ? used(last) : 0)}` +
+          (raises.length > 0
+            ? `; the limit was raised to ${raises.map((p) => formatEpsilon(p.epsilon)).join(", ")}`
+            : "")
+        }
+      >
+        {[0, 0.25, 0.5, 0.75, 1].map((share) => (
+          <g key={share}>
+            <line
+              x1={BOX.left}
+              x2={width - BOX.right}
+              y1={y(share)}
+              y2={y(share)}
+              className={share === 1 ? classes.limitLine : classes.gridLine}
+            />
+            <text x={BOX.left - 8} y={y(share) + 4} textAnchor="end">
+              {share * 100} %
+            </text>
+          </g>
+        ))}
+        <path d={`${line}V${y(0)}H${x(start)}Z`} className={classes.spentArea} />
+        <path d={line} className={classes.spentLine} />
+        {raises.map((point) => (
+          <g key={point.at}>
+            <line
+              x1={x(Date.parse(point.at))}
+              x2={x(Date.parse(point.at))}
+              y1={BOX.top}
+              y2={HEIGHT - BOX.bottom}
+              className={classes.raiseLine}
+            />
+            <text
+              x={Math.min(x(Date.parse(point.at)) + 4, width - 90)}
+              y={BOX.top - 4}
+            >
+              raised to {formatEpsilon(point.epsilon)}
+            </text>
+          </g>
+        ))}
+        <text x={BOX.left} y={HEIGHT - 8}>
+          {formatDay(new Date(start))}
+        </text>
+        <text x={width - BOX.right} y={HEIGHT - 8} textAnchor="end">
+          now
+        </text>
+      </svg>
+    </div>
   );
 }
