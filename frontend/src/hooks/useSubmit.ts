@@ -1,4 +1,4 @@
-import { useCallback, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 
 import { asApiError, type ApiError } from "@/api/problem";
 
@@ -16,7 +16,9 @@ export function useSubmit<A extends unknown[]>(work: (...args: A) => Promise<unk
   const [error, setError] = useState<ApiError | null>(null);
   const running = useRef(false);
   const latest = useRef(work);
-  latest.current = work;
+  useEffect(() => {
+    latest.current = work;
+  });
   const submit = useCallback(async (...args: A) => {
     if (running.current) return false;
     running.current = true;

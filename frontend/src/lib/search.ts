@@ -19,8 +19,8 @@ export function stringifySearch(search: Record<string, unknown>): string {
       params.append(key, String(part));
     }
   }
-  const text = params.toString();
-  return text === "" ? "" : `?${text}`;
+  const written = params.toString();
+  return written === "" ? "" : `?${written}`;
 }
 
 /* What `validateSearch` of a route is made of. Whatever does not fit is dropped, not an error:
