@@ -39,8 +39,8 @@ const NAMES: [words: RegExp, proposal: Partial<Proposal>][] = [
 
 /** What a name suggests; `guessed` is false when nothing about it is known. */
 export function fromName(name: string): Proposal & { guessed: boolean } {
-  const plain = snake(name);
-  const found = NAMES.find(([words]) => words.test(plain));
+  const bare = snake(name);
+  const found = NAMES.find(([words]) => words.test(bare));
   return { ...EMPTY, ...found?.[1], guessed: found !== undefined };
 }
 

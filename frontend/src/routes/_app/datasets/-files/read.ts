@@ -87,7 +87,7 @@ function headerOf(
   const columns = usable.map((name): FoundColumn => {
     const { guessed, ...proposal } = fromName(name);
     const kind = kinds.get(name);
-    if (kind == null) return { name, ...proposal, from: guessed ? "name" : "none" };
+    if (kind === undefined || kind === null) return { name, ...proposal, from: guessed ? "name" : "none" };
     const agrees = kind === proposal.type;
     return { name, ...(agrees ? proposal : { ...fromName(""), guessed: undefined }), type: kind, from: "file" };
   });

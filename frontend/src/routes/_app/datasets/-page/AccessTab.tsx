@@ -25,6 +25,40 @@ import { groupsQuery, type Dataset } from "./queries";
 type Grant = components["schemas"]["AccessGrant"];
 type GroupAccess = components["schemas"]["GroupAccess"];
 
+const COLUMNS: DataColumn<Grant>[] = [
+  {
+    id: "who",
+    header: "Person",
+    main: true,
+    cell: (row) => <PersonName person={row} full withInitials />,
+    sort: (row) => row.name,
+  },
+  {
+    id: "since",
+    header: "Since",
+    cell: (row) => <Time at={row.granted_at} />,
+    sort: (row) => row.granted_at,
+  },
+];
+
+function takeColumn(take: (grant: Grant) => void): DataColumn<Grant> {
+  return {
+    id: "take",
+    header: "Change",
+    cell: (row) => (
+      <Button
+        variant="subtle"
+        color="brick"
+        size="compact-md"
+        onClick={() => take(row)}
+        aria-label={`Take access from ${row.name}`}
+      >
+        Take away
+      </Button>
+    ),
+  };
+}
+
 /** Who may ask, and giving and taking it. */
 export default function AccessTab({ dataset }: TabProps) {
   const { user } = useSession();
@@ -42,40 +76,7 @@ export default function AccessTab({ dataset }: TabProps) {
       ),
   });
   const refresh = () => client.invalidateQueries({ queryKey: ["dataset", dataset.name] });
-  const columns: DataColumn<Grant>[] = [
-    {
-      id: "who",
-      header: "Person",
-      main: true,
-      cell: (row) => <PersonName person={row} full withInitials />,
-      sort: (row) => row.name,
-    },
-    {
-      id: "since",
-      header: "Since",
-      cell: (row) => <Time at={row.granted_at} />,
-      sort: (row) => row.granted_at,
-    },
-    ...(owner
-      ? [
-          {
-            id: "take",
-            header: "Change",
-            cell: (row: Grant) => (
-              <Button
-                variant="subtle"
-                color="brick"
-                size="compact-md"
-                onClick={() => setTaking(row)}
-                aria-label={`Take access from ${row.name}`}
-              >
-                Take away
-              </Button>
-            ),
-          },
-        ]
-      : []),
-  ];
+  const columns = owner ? [...COLUMNS, takeColumn(setTaking)] : COLUMNS;
   return (
     <>
       {owner && (

@@ -144,10 +144,10 @@ function CheckCard({ check }: { check: Check }) {
         <ProgressBar share={check.progress ?? null} label="Comparing with the private rows" />
       )}
       {check.error && <Note tone="bad">{check.error}</Note>}
-      {check.exact != null && (
+      {typeof check.exact === "number" && (
         <Facts
           rows={[
-            ["Rows uploaded", check.rows == null ? undefined : formatCount(check.rows)],
+            ["Rows uploaded", typeof check.rows === "number" ? formatCount(check.rows) : undefined],
             ["Equal to a private row", formatCount(check.exact)],
             ["… as many as chance makes", formatCount(check.exact_by_chance ?? 0)],
             ["Nearly equal to one", formatCount(check.near ?? 0)],

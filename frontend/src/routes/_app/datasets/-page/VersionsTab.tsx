@@ -197,9 +197,9 @@ function Report({ version }: { version: Version }) {
     <>
       <Facts
         rows={[
-          ["Rows", version.rows == null ? undefined : formatCount(version.rows)],
-          ["Units", version.units == null ? undefined : formatCount(version.units)],
-          ["Stored", version.size == null ? undefined : formatBytes(version.size)],
+          ["Rows", version.rows === null ? undefined : formatCount(version.rows)],
+          ["Units", version.units === null ? undefined : formatCount(version.units)],
+          ["Stored", version.size === null ? undefined : formatBytes(version.size)],
           [
             "Digest",
             version.digest ? <code title={version.digest}>{version.digest.slice(0, 16)}…</code> : undefined,

@@ -43,7 +43,7 @@ export function ReviewStep({ form, set, problems, populations, clear }: Props) {
   const file = useChosenFile(form.file);
   const ready = complete(problems);
   const { submit, busy, error } = useSubmit(async (withFile: boolean) => {
-    const population = form.madePopulation ?? (await populationOf());
+    const population = form.madePopulation ?? (await populationFor(form, (made) => set({ madePopulation: made })));
     let name = form.madeDataset;
     let id = "";
     if (name === null) {
@@ -71,24 +71,6 @@ export function ReviewStep({ form, set, problems, populations, clear }: Props) {
     });
     clear();
   });
-  const populationOf = async () => {
-    if (form.population !== "new") return form.population;
-    const together = limitsOf(form.newPopulation, "together");
-    const each = limitsOf(form.newPopulation, "each");
-    if (together === null || each === null) throw new Error("The budgets are not complete.");
-    const made = await unwrap(
-      api.POST("/api/v1/populations", {
-        body: {
-          name: form.newPopulation.name,
-          description: form.newPopulation.description.trim(),
-          together,
-          each,
-        },
-      }),
-    );
-    set({ madePopulation: made.id });
-    return made.id;
-  };
   const again = (picked: File) => {
     if (form.file !== null && sameFacts(picked, form.file)) chooseFile(picked);
     else void navigate({ to: "/datasets/new", search: { step: "file" } });
@@ -162,6 +144,26 @@ export function ReviewStep({ form, set, problems, populations, clear }: Props) {
       </div>
     </>
   );
+}
+
+/** The population's id; a new one is made first, and `made` hears of it. */
+async function populationFor(form: Props["form"], made: (id: string) => void): Promise<string> {
+  if (form.population !== "new") return form.population;
+  const together = limitsOf(form.newPopulation, "together");
+  const each = limitsOf(form.newPopulation, "each");
+  if (together === null || each === null) throw new Error("The budgets are not complete.");
+  const population = await unwrap(
+    api.POST("/api/v1/populations", {
+      body: {
+        name: form.newPopulation.name,
+        description: form.newPopulation.description.trim(),
+        together,
+        each,
+      },
+    }),
+  );
+  made(population.id);
+  return population.id;
 }
 
 function Summary({

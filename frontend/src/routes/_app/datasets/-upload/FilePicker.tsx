@@ -17,6 +17,8 @@ interface Props {
 export function FilePicker({ title, children, choose = "Choose a file", onFile }: Props) {
   const [over, setOver] = useState(false);
   return (
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- dropping is a
+    // second way in, and the button is for everybody
     <div
       role="group"
       aria-label={title}
