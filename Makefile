@@ -95,7 +95,7 @@ test: $(VENV)/.dev $(CONSOLE) system-packages
 	$(RUN) pytest -n $(JOBS) --dist loadfile -m "not long" $(ARGS)
 
 test-long: $(VENV)/.dev $(CONSOLE)
-	$(RUN) pytest -m long $(ARGS)
+	$(RUN) pytest -m long -rP $(ARGS)
 
 screenshots: $(VENV)/.dev $(CONSOLE) system-packages
 	$(RUN) tests.browser.screenshots screenshots $(ARGS)

@@ -133,11 +133,6 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def sends_email(self) -> bool:
-        """Whether e-mail is set up."""
-        return self.smtp_url is not None
-
-    @property
     def site_key_file(self) -> Path:
         """32 bytes in hex: the HMAC key of data commitments and of hashed credentials."""
         return self.secrets_dir / "site_key"

@@ -1,10 +1,10 @@
 import "./app/nonce";
 
+import "./theme/base.css"; // first: it names the layers' order
+import "./theme/tokens.css";
+import "@mantine/core/styles.layer.css";
 import "@fontsource-variable/source-sans-3/wght.css";
 import "@fontsource-variable/source-serif-4/wght.css";
-import "@mantine/core/styles.layer.css";
-import "./theme/tokens.css";
-import "./theme/base.css";
 
 import { createRouter, RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";

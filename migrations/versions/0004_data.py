@@ -67,6 +67,12 @@ def upgrade() -> None:
     )
     op.add_column("dataset_versions", sa.Column("mock_check", postgresql.JSONB(), nullable=True))
 
+    op.create_index(
+        "ix_audit_events_dataset",
+        "audit_events",
+        [sa.text("(detail ->> 'dataset')"), "at", "hash"],
+        postgresql_where=sa.text("(detail ->> 'dataset') IS NOT NULL"),
+    )
     op.add_column("runs", sa.Column("compared_with", sa.String(), nullable=True))
 
     op.create_table(

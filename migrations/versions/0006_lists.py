@@ -68,6 +68,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("purpose <> ''"),
     )
     _index("ix_runs_queued", "runs", "queued_at DESC", "id DESC")
+    _index("ix_runs_by_account", "runs", "account_id", "queued_at DESC", "id DESC")
     _index(
         "ix_runs_unanswered",
         "runs",
@@ -95,6 +96,15 @@ def upgrade() -> None:
     _index("ix_audit_events_by_actor", "audit_events", "actor", "action", "sequence")
     _index("ix_audit_events_at", "audit_events", "at")
     _index("ix_ledger_accounts_user_id", "ledger_accounts", "user_id")
+    _index(
+        "ix_ledger_entries_limits",
+        "ledger_entries",
+        "account_id",
+        "sequence",
+        postgresql_where=sa.text("kind IN ('open', 'raise')"),
+    )
+    for digest in ("source_digest", "units_digest"):
+        _index(f"ix_dataset_versions_{digest}", "dataset_versions", digest)
     for table in ("datasets", "populations", "users"):
         _index(f"ix_{table}_newest", table, *NEWEST)
 
@@ -103,9 +113,11 @@ def downgrade() -> None:
     op.drop_table("saved_queries")
     for table, names in {
         "requests": ("by_state", "by_requester", "by_dataset", "purpose"),
-        "runs": ("queued", "unanswered", "overran", "ingest"),
+        "runs": ("queued", "by_account", "unanswered", "overran", "ingest"),
         "audit_events": ("by_action", "by_subject", "by_actor", "at"),
         "ledger_accounts": ("user_id",),
+        "ledger_entries": ("limits",),
+        "dataset_versions": ("source_digest", "units_digest"),
         "datasets": ("newest",),
         "populations": ("newest",),
         "users": ("newest",),

@@ -4,6 +4,7 @@ A job is complete: a worker needs nothing else but the bytes its grant names. Ev
 was approved is inside `content`; the worker recomputes the hash and runs `content` alone.
 """
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -167,7 +168,12 @@ class MockComparison(Sent):
     @property
     def suspicious(self) -> bool:
         """Whether more rows are equal or near than chance explains."""
-        return self.exact > self.exact_by_chance or self.near > self.near_by_chance
+        return _beyond(self.exact, self.exact_by_chance) or _beyond(self.near, self.near_by_chance)
+
+
+def _beyond(found: int, chance: int) -> bool:
+    """Four standard deviations of a Poisson count, so that independent columns seldom alarm."""
+    return found > chance + 4 * math.sqrt(chance)
 
 
 class MockSucceeded(Sent):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -71,6 +72,27 @@ def test_migrations_are_inside(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {
         "carrel", "carrel_protocol", "carrel_site", "carrel_worker",
     }  # fmt: skip
+
+
+def test_the_console_is_inside(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    built = [name for name in names if name.startswith("carrel_site/_console/")]
+    assert "carrel_site/_console/index.html" in built
+    assert "carrel_site/_console/docs/index.html" in built
+    assert any(name.startswith("carrel_site/_console/assets/index-") for name in built)
+    assert not [name for name in names if "node_modules" in name]
+
+
+def test_no_wheel_is_built_without_the_console(tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    ignored = shutil.ignore_patterns("dist", "node_modules", ".venv", ".git", ".demo", ".*_cache")
+    shutil.copytree(REPOSITORY, clone, ignore=ignored)
+    built = run(
+        sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", tmp_path / "out", clone,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert built.returncode != 0
+    assert "make console" in built.stdout + built.stderr
 
 
 @pytest.mark.timeout(300)

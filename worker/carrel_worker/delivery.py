@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from enum import StrEnum
 
-from carrel_protocol.jobs import Failed, IngestJob, IngestSucceeded, QueryJob, QuerySucceeded
+from carrel_protocol.jobs import Failed, Job, Succeeded
 from carrel_worker.lease import Lease
 from carrel_worker.site_client import ClaimLost, Refused, SiteClient, Unreachable
 
@@ -13,7 +13,7 @@ _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 2.0
 _REASON_CHARACTERS = 20_000
 
-Result = QuerySucceeded | IngestSucceeded | Failed
+Result = Succeeded | Failed
 
 
 class Delivery(StrEnum):
@@ -26,14 +26,14 @@ class Delivery(StrEnum):
     GIVEN_UP = "given_up"
 
 
-def failure(job: QueryJob | IngestJob, reason: str) -> Failed:
+def failure(job: Job, reason: str) -> Failed:
     """A report for the owner, cut to what the protocol carries; its end says most."""
     return Failed(claim_token=job.claim_token, epoch=job.epoch, reason=reason[-_REASON_CHARACTERS:])
 
 
 def deliver(
     site: SiteClient,
-    job: QueryJob | IngestJob,
+    job: Job,
     result: Result,
     lease: Lease,
     patience_seconds: float,

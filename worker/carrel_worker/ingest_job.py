@@ -2,14 +2,15 @@
 
 import hashlib
 import os
-import shutil
 import traceback
 from pathlib import Path
 
 from carrel_protocol.jobs import IngestJob, IngestSucceeded
+from carrel_worker.attempts import attempt_path, remove_attempts, sync_directory
 from carrel_worker.delivery import Delivery, Result, deliver, failure
 from carrel_worker.executors.ingest import (
     IngestCancelled,
+    IngestDiskFull,
     IngestError,
     IngestOutOfMemory,
     run_in_child,
@@ -17,7 +18,7 @@ from carrel_worker.executors.ingest import (
 from carrel_worker.lease import Lease
 from carrel_worker.process import ChildProcess
 
-_BEAT_SECONDS = 2.0
+BEAT_SECONDS = 2.0
 """How often an owner who watches an upload sees its progress move."""
 
 
@@ -31,7 +32,7 @@ def run_ingest(job: IngestJob, child: ChildProcess) -> Delivery:
     A stopping worker reports nothing: its lease runs out, and the site gives the run to another.
     However it ends, no temporary file is left.
     """
-    with Lease(child.site, child.heartbeat, job, beat_seconds=_BEAT_SECONDS) as lease:
+    with Lease(child.site, child.heartbeat, job, beat_seconds=BEAT_SECONDS) as lease:
         try:
             result = _result(job, child, lease)
         except IngestCancelled:
@@ -44,13 +45,13 @@ def run_ingest(job: IngestJob, child: ChildProcess) -> Delivery:
 def _result(job: IngestJob, child: ChildProcess, lease: Lease) -> Result:
     try:
         target = child.storage.target(job.target_path)
-        attempt = _attempt_path(target, job.epoch)
-        _remove_attempts(target)
+        attempt = attempt_path(target, job.epoch)
+        remove_attempts(target)
         try:
             return _lay_out(job, child, lease, target, attempt)
         finally:
-            _remove_attempts(target, attempt)
-    except (IngestError, IngestOutOfMemory) as error:
+            remove_attempts(target, attempt)
+    except (IngestError, IngestOutOfMemory, IngestDiskFull) as error:
         return failure(job, str(error))  # written for the owner: what is wrong, and where
     except (IngestCancelled, ClaimEnded):
         raise
@@ -70,6 +71,7 @@ def _lay_out(
         job.table,
         attempt,
         memory_bytes=child.settings.ingest_memory_bytes,
+        max_expanded_bytes=job.max_expanded_bytes,
         progress=note,
         stopped=lambda: lease.ended is not None or child.shutdown.is_set(),
     )
@@ -80,7 +82,7 @@ def _lay_out(
     if not lease.confirm():
         raise ClaimEnded
     attempt.replace(target)
-    _sync(target.parent)
+    sync_directory(target.parent)
     return IngestSucceeded(
         claim_token=job.claim_token,
         epoch=job.epoch,
@@ -91,28 +93,3 @@ def _lay_out(
         units_digest=outcome.units_digest,
         report=outcome.report,
     )
-
-
-def _attempt_path(target: Path, epoch: int) -> Path:
-    return target.with_name(f"{target.name}.attempt-{epoch}")
-
-
-def _remove_attempts(target: Path, only: Path | None = None) -> None:
-    """Remove what attempts at `target` left beside it: those of workers that were killed too."""
-    marker = only.name if only is not None else f"{target.name}.attempt-"
-    for path in target.parent.iterdir():
-        if not path.name.lstrip(".").startswith(marker):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def _sync(directory: Path) -> None:
-    """Make a new name durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,7 +27,7 @@ class Lease:
         self,
         site: SiteClient,
         heartbeat: Heartbeat,
-        job: jobs.QueryJob | jobs.IngestJob,
+        job: jobs.Job,
         on_end: Callable[[], None] = lambda: None,
         *,
         beat_seconds: float = math.inf,

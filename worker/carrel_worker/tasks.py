@@ -5,8 +5,9 @@ import time
 
 import structlog
 
-from carrel_protocol.jobs import Job, QueryJob
+from carrel_protocol.jobs import Job, MockJob, QueryJob
 from carrel_worker.ingest_job import run_ingest
+from carrel_worker.mock_job import run_mock
 from carrel_worker.process import ChildProcess
 from carrel_worker.query_job import run_query
 from carrel_worker.site_client import ClaimLost, Refused, SiteClient, Unreachable
@@ -44,6 +45,8 @@ def run(child: ChildProcess, run_id: object) -> None:
         return
     if isinstance(job, QueryJob):
         delivery = run_query(job, Slot(job.deadline_ms), child)
+    elif isinstance(job, MockJob):
+        delivery = run_mock(job, child)
     else:
         delivery = run_ingest(job, child)
     _log.info("run over", run=run_id, epoch=job.epoch, delivery=str(delivery))

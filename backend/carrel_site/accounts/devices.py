@@ -83,6 +83,13 @@ def forget_attempts(session: Session, device_id: str) -> None:
     )
 
 
+def forget_all_attempts(session: Session, user_id: str) -> None:
+    """For somebody who proved by a link who they are."""
+    session.execute(
+        update(Device).where(Device.user_id == user_id).values(failed_logins=0, locked_until=None)
+    )
+
+
 def sweep(session: Session, before: datetime) -> None:
     """Forget browsers that nobody has signed in with since."""
     session.execute(delete(Device).where(Device.last_used_at < before))

@@ -36,7 +36,7 @@ from carrel_site.datasets import access
 from carrel_site.datasets import repository as dataset_rows
 from carrel_site.datasets import service as datasets
 from carrel_site.datasets.models import Dataset
-from carrel_site.events import outbox
+from carrel_site.events import mail
 from carrel_site.settings import Settings
 
 
@@ -85,14 +85,14 @@ def create(
         expires_at=row.expires_at.isoformat(),
     )
     link = link_to(settings, "invitation", token)
-    if settings.sends_email:
-        outbox.send(
+    if mail.possible(settings):
+        mail.send(
             session,
             row.email,
             "An invitation to a Carrel site",
             f"You are invited to {settings.site_url}, as {row.role}.\n\n"
             f"To accept, until {row.expires_at:%d %B %Y}:\n\n{link}\n",
-            lives=row.expires_at - now(),
+            lives=row.expires_at - at,
         )
     return InvitationWithLink(**_views(session, [row])[0].model_dump(), link=link)
 

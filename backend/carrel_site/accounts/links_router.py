@@ -91,7 +91,7 @@ def create_password_reset(site: SiteDep, caller: UserManager, user_id: Id) -> Pa
     it is used; the log says who made it.
     """
     return site.db.transact(
-        lambda session: passwords.make_link(session, site.settings, user_id, caller.user_id)
+        lambda session: passwords.make_link_by(session, site.settings, user_id, caller)
     )
 
 
@@ -113,7 +113,7 @@ def accept_password_reset(
     known = cookies.read(request, site.settings, cookies.DEVICE)
 
     def work(session: Session) -> str:
-        user = passwords.accept(session, token, hashed)
+        user = passwords.accept(session, site.settings, token, hashed)
         # Known from now on: nobody's wrong passwords keep this browser from signing in.
         return devices.remember(session, user.id, known)
 

@@ -52,10 +52,7 @@ class Started:
 def start(session: Session, settings: Settings, user: User, browser: Browser) -> Started:
     """Sign `user` (locked, active) in, in this browser."""
     if browser.session is not None:
-        # Whoever's it was: its cookie is about to be replaced.
-        session.execute(
-            delete(UserSession).where(UserSession.secret_hash == digest_secret(browser.session))
-        )
+        _end_replaced(session, browser.session, user.id)
     at = now()
     secret = new_secret("cs")
     row = UserSession(
@@ -138,6 +135,17 @@ def end_all(session: Session, user_id: str, actor: str, *, but: str = "") -> lis
         record(session, actor, "session.ended", session_id, user=user_id)
     announce(session, user_id)
     return gone
+
+
+def _end_replaced(session: Session, secret: str, actor: str) -> None:
+    """End the session that a browser had, whoever's it was: its cookie is about to be replaced."""
+    for gone in session.execute(
+        delete(UserSession)
+        .where(UserSession.secret_hash == digest_secret(secret))
+        .returning(UserSession.id, UserSession.user_id)
+    ):
+        record(session, actor, "session.ended", gone.id, user=gone.user_id)
+        announce(session, gone.user_id)
 
 
 def sweep(session: Session, settings: Settings) -> None:

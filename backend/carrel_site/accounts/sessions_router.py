@@ -98,7 +98,9 @@ def change_password(
             "This is not your present password, or wrong ones have paused it for 15 minutes."
         ) from None
     hashed = hash_password(body.new.get_secret_value())
-    site.db.transact(lambda session: passwords.change(session, caller, proven, hashed))
+    site.db.transact(
+        lambda session: passwords.change(session, site.settings, caller, proven, hashed)
+    )
 
 
 def browser_of(request: Request, site: Site) -> Browser:

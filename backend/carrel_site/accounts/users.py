@@ -80,7 +80,7 @@ def update(session: Session, user_id: str, asked: UserUpdate, actor: str) -> Use
     if changes.get("active") is False:
         ended = repository.revoke_keys(session, user.id, now())
         sessions.end_all(session, user.id, actor)
-    if loses_owner or "active" in changes:
+    if loses_owner or changes.get("active") is False:
         # What an owner handed out while they were one does not outlast it.
         passwords.end_links(session, of=user.id, made_too=True)
         invitations.revoke_made_by(session, user.id, actor)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -19,6 +19,14 @@ class AuditEvent(Base):
         Index("ix_audit_events_by_action", "action", "sequence"),
         Index("ix_audit_events_by_subject", "subject", "sequence"),
         Index("ix_audit_events_by_actor", "actor", "action", "sequence"),
+        # A dataset's activity, newest first.
+        Index(
+            "ix_audit_events_dataset",
+            text("(detail ->> 'dataset')"),
+            "at",
+            "hash",
+            postgresql_where=text("(detail ->> 'dataset') IS NOT NULL"),
+        ),
     )
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

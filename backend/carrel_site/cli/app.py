@@ -5,14 +5,20 @@ from typing import Annotated
 
 import typer
 
-from carrel_site.cli import audit, dataset, db, user
+from carrel_site.cli import audit, dataset, db, group, user
 
 app = typer.Typer(
     help="Carrel: host data that others compute on without seeing it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for name, commands in (("dataset", dataset), ("user", user), ("audit", audit), ("db", db)):
+for name, commands in (
+    ("dataset", dataset),
+    ("user", user),
+    ("group", group),
+    ("audit", audit),
+    ("db", db),
+):
     app.add_typer(commands.app, name=name)
 
 DataDirOption = Annotated[

@@ -40,11 +40,11 @@ class Rest:
             refuse(_reason(reply))
         return reply.json() if reply.content else None
 
-    def every(self, path: str) -> Iterator[Any]:
+    def every(self, path: str, **filters: Any) -> Iterator[Any]:
         """The items of all pages of a list."""
         cursor = None
         while True:
-            page = self.call("GET", path, params={"limit": 200, **_given(cursor=cursor)})
+            page = self.call("GET", path, params={"limit": 200, **_given(cursor=cursor, **filters)})
             yield from page["items"]
             cursor = page["next_cursor"]
             if cursor is None:

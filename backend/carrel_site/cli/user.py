@@ -63,14 +63,112 @@ def make_key(
         "scopes": [chosen.value for chosen in scope or (Scope.READ, Scope.ASK)],
         "expires_in_days": days,
     }
-    key = rest.call("POST", f"users/{_find(rest, email)}/keys", json=body)
+    key = rest.call("POST", f"users/{find_user(rest, email)}/keys", json=body)
     typer.echo(key["secret"])
     typer.echo(f"Shown this once; it expires on {key['expires_at'][:10]}.", err=True)
 
 
-def _find(rest: Rest, email: str) -> str:
-    users = (u for u in rest.every("users") if email.lower() in (u["email"], u["id"]))
-    found = next(users, None)
+@app.command("invite")
+def invite(
+    email: Annotated[str, typer.Argument(help="Their e-mail address")],
+    name: Annotated[str, typer.Option(prompt=True, help="Their name")],
+    role: Annotated[Role, typer.Option(help="What they may do")] = Role.RESEARCHER,
+    group: Annotated[list[str] | None, typer.Option(help="Groups they come into")] = None,
+    dataset: Annotated[list[str] | None, typer.Option(help="Datasets they may ask of")] = None,
+    days: Annotated[int, typer.Option(min=1, max=30, help="Until the link expires")] = 7,
+    data_dir: DataDirOption = _HERE,
+) -> None:
+    """Invite a person: print a link with which they choose their own password, once."""
+    body = {
+        "email": email,
+        "name": name,
+        "role": role.value,
+        "groups": group or [],
+        "datasets": dataset or [],
+        "expires_in_days": days,
+    }
+    made = connect(data_dir).call("POST", "invitations", json=body)
+    typer.echo(made["link"])
+    typer.echo(
+        f"Give it to {made['email']} and to nobody else. It works once, until "
+        f"{made['expires_at'][:10]}, and replaces any that they had.",
+        err=True,
+    )
+
+
+@app.command("reset-password")
+def reset_password(
+    email: Annotated[str, typer.Argument(help="Whose password is to be set anew")],
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Without a key, on the site's own machine, with its settings: for an owner who "
+            "is locked out",
+        ),
+    ] = False,
+    data_dir: DataDirOption = _HERE,
+) -> None:
+    """Print a link with which a person sets a new password, once. Their keys stay."""
+    if offline:
+        made = _offline_link(email, data_dir)
+    else:
+        rest = connect(data_dir)
+        made = rest.call("POST", f"users/{find_user(rest, email)}/password_reset")
+    typer.echo(made["link"])
+    typer.echo(f"Works once, until {made['expires_at'][:16].replace('T', ' ')} UTC.", err=True)
+
+
+@app.command("deactivate")
+def deactivate(
+    email: Annotated[str, typer.Argument(help="Who has to go")],
+    data_dir: DataDirOption = _HERE,
+) -> None:
+    """End a person's access at once: their keys, sessions, links and pending invitations."""
+    rest = connect(data_dir)
+    rest.call("PATCH", f"users/{find_user(rest, email)}", json={"active": False})
+    typer.echo(f"{email} is deactivated. What they spent stays spent.")
+
+
+def _offline_link(email: str, data_dir: Path) -> dict[str, str]:
+    """Made by whoever can read the site's secrets, which is more than any owner can."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from carrel_site.accounts import passwords
+    from carrel_site.core.db import Database
+    from carrel_site.core.errors import SiteError
+    from carrel_site.datasets import repository
+    from carrel_site.settings import MissingSecret, Settings
+
+    try:
+        settings = Settings(data_dir=data_dir)
+        database = Database(settings.database_url, pool_size=1)
+        user = database.read(lambda session: repository.user(session, email))
+        if user is None:
+            refuse(f"there is no {email} on this site.")
+        user_id = user.id
+        made = database.transact(
+            lambda session: passwords.make_link_here(session, settings, user_id)
+        )
+    except SiteError as error:
+        refuse(f"{error.detail} {error.advice or ''}".strip())
+    except MissingSecret as error:
+        refuse(str(error))
+    except SQLAlchemyError as error:
+        refuse(f"the site's database does not answer ({type(error).__name__}).")
+    return {"link": made.link, "expires_at": made.expires_at.isoformat()}
+
+
+def find_user(rest: Rest, email: str) -> str:
+    """A person's id, by address or id."""
+    found = next(
+        (
+            user
+            for user in rest.every("users", q=email if "@" in email else None)
+            if email.lower() in (user["email"], user["id"])
+        ),
+        None,
+    )
     if found is None:
         refuse(f"there is no {email} on this site.")
     return str(found["id"])

@@ -61,9 +61,6 @@ def _is_here(origin: str, request: Request, settings: Settings) -> bool:
         theirs, ours = urlsplit(origin), urlsplit(settings.site_url)
     except ValueError:
         return False
-    if not theirs.netloc:
+    if not theirs.netloc or (ours.scheme == "https" and theirs.scheme != "https"):
         return False
-    return theirs.netloc == request.headers.get("host") or (theirs.scheme, theirs.netloc) == (
-        ours.scheme,
-        ours.netloc,
-    )
+    return theirs.netloc in (ours.netloc, request.headers.get("host"))

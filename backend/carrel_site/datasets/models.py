@@ -81,6 +81,9 @@ class DatasetVersion(Base):
             "state IN ('uploading', 'ingesting', 'ready', 'failed', 'cancelled')", name="state"
         ),
         CheckConstraint("purpose IN ('version', 'mock')", name="purpose"),
+        # What the same bytes, or the same people, are found again by.
+        Index("ix_dataset_versions_source_digest", "source_digest"),
+        Index("ix_dataset_versions_units_digest", "units_digest"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -36,7 +36,7 @@ class Pieces:
     def write(self, chunk: bytes) -> None:
         """Append; raises `StorageFull`, after which what is behind the last sync is lost."""
         left = memoryview(chunk)
-        with _full_disk():
+        with full_disk_said():
             while left:
                 written = os.write(self._descriptor, left)
                 left = left[written:]
@@ -44,7 +44,7 @@ class Pieces:
 
     def sync(self) -> int:
         """Have the disk keep what was written; returns `end`."""
-        with _full_disk():
+        with full_disk_said():
             os.fsync(self._descriptor)
         return self.end
 
@@ -64,7 +64,7 @@ class Pieces:
 @contextmanager
 def locked(path: Path) -> Iterator[Pieces]:
     """The file at `path`, made if it is not there; raises `UploadBusy` while another has it."""
-    with _full_disk():
+    with full_disk_said():
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
     try:
         try:
@@ -77,7 +77,8 @@ def locked(path: Path) -> Iterator[Pieces]:
 
 
 @contextmanager
-def _full_disk() -> Iterator[None]:
+def full_disk_said() -> Iterator[None]:
+    """What the system says of a full disk, as `StorageFull`."""
     try:
         yield
     except OSError as error:

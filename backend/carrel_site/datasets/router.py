@@ -30,7 +30,7 @@ from carrel_protocol.api.datasets import (
 from carrel_protocol.schema import TableSchema
 from carrel_site.core.errors import InvalidInput, SiteError
 from carrel_site.core.etags import etag_of
-from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.http import Caller, SiteDep, recheck, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import Cursor, Limit
@@ -368,6 +368,8 @@ def _create_version(
     idempotency_key: str | None,
 ) -> DatasetVersion:
     try:
+        # It may have taken hours: whoever sent it may have gone meanwhile.
+        recheck(site, caller, Permission.DATASETS_MANAGE)
         _, version = once(
             site.db,
             caller.user_id,

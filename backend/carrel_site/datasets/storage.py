@@ -76,8 +76,10 @@ class Incoming:
         return Stored(relative, self._sha256.hexdigest(), self.size)
 
     def abandon(self) -> None:
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        try:
+            self._file.close()  # which may write what is left, and find the disk full
+        finally:
+            self._path.unlink(missing_ok=True)
 
 
 class Storage:

@@ -185,6 +185,7 @@ def complete(site: Site, upload_id: str, actor: str) -> VersionView:
     upload = site.db.read(lambda session: _found(session, upload_id))
     if upload.state == "completed":
         return site.db.read(lambda session: versions.get(session, upload.version_id))
+    _check_offset(site, upload_id, upload.size)
     with locked(site.storage.pieces(upload_id)) as pieces:
         size = _begin(site, upload_id, upload.size, pieces)
         digest = pieces.sha256()

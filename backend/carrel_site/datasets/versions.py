@@ -17,6 +17,7 @@ from carrel_site.core.pagination import newest_first
 from carrel_site.datasets import repository
 from carrel_site.datasets.errors import UploadEmpty
 from carrel_site.datasets.models import DatasetVersion
+from carrel_site.datasets.pieces import full_disk_said
 from carrel_site.datasets.service import discard_when_committed, missing, note_same_people
 from carrel_site.datasets.storage import Storage, Stored, receiving
 from carrel_site.runs import repository as run_rows
@@ -45,7 +46,7 @@ async def receive(
     limit: int,
 ) -> Upload:
     """Stream `chunks` to disk. An upload that ends early or passes `limit` leaves nothing."""
-    with receiving(storage, version_id, limit) as incoming:
+    with full_disk_said(), receiving(storage, version_id, limit) as incoming:
         waiting: list[bytes] = []
         size = 0
         async for chunk in chunks:

@@ -29,7 +29,7 @@ class Change:
 
 
 class Feed:
-    """What one stream reads. `role` is as last looked up: it decides what the stream is told."""
+    """What one stream reads. `role` decides what it is told; the stream ends when that changes."""
 
     def __init__(self, user_id: str, role: str) -> None:
         self.user_id = user_id
@@ -49,6 +49,9 @@ class Feed:
         """Something was lost: the reader has to look at everything again."""
         self._changes.clear()
         self._missed = True
+        self._woken.set()
+
+    def wake(self) -> None:
         self._woken.set()
 
     async def take(self, seconds: float) -> tuple[bool, list[Change]]:
@@ -99,6 +102,11 @@ class Hub:
                 for feed in feeds:
                     if feed.role in roles and user_id not in people:
                         feed.put(change)
+
+    def look_again(self, user_id: str) -> None:
+        """Something about this person changed: their streams check whether they may go on."""
+        for feed in self._feeds.get(user_id, ()):
+            feed.wake()
 
     def miss(self) -> None:
         """Changes were announced while nobody listened."""

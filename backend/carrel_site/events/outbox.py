@@ -15,16 +15,15 @@ from sqlalchemy.orm import Session
 
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
-from carrel_site.core.ids import new_id
+from carrel_site.events import mail
 from carrel_site.events.kinds import IMPORTANT
+from carrel_site.events.mail import one_line
 from carrel_site.events.models import Email, Notification
 from carrel_site.events.smtp import Mailbox, NeverDelivered, NotDelivered
 from carrel_site.site import Site
 
 log = structlog.get_logger(__name__)
 
-LIVES = timedelta(days=2)
-"""How long an e-mail is tried, unless it says otherwise."""
 GATHERED = timedelta(minutes=1)
 """Notifications go out this old, those of one person together; what was read by then does not."""
 _OLD_NEWS = timedelta(days=1)
@@ -36,28 +35,6 @@ _KEPT = timedelta(days=30)
 _WHY_NOT = {True: "No e-mail server is set.", False: "It was not sent in time."}
 _GATHERED_AT_ONCE = 500
 _LISTED = 20
-
-
-def send(session: Session, to: str, subject: str, text: str, *, lives: timedelta = LIVES) -> None:
-    """Have an e-mail sent once the transaction has committed.
-
-    lives: it is not sent later than that, as when a link in it has expired. `text` is stored
-    until it is sent: call this only where e-mail is set (`Settings.sends_email`).
-    """
-    at = now()
-    session.add(
-        Email(
-            id=new_id("eml"),
-            recipient=to,
-            title=_one_line(subject),
-            text=text,
-            state="waiting",
-            attempts=0,
-            created_at=at,
-            next_try_at=at,
-            expires_at=at + lives,
-        )
-    )
 
 
 def gather(site: Site) -> None:
@@ -80,7 +57,7 @@ def _gather(session: Session, site: Site) -> None:
         wanted = []
         for row, user in rows:
             row.mailed_at = at
-            if site.settings.sends_email and _wants(user, row) and row.at > at - _OLD_NEWS:
+            if mail.possible(site.settings) and _wants(user, row) and row.at > at - _OLD_NEWS:
                 wanted.append(row)
         if wanted:
             _write(session, site, user, wanted)
@@ -98,11 +75,11 @@ def _wants(user: User, row: Notification) -> bool:
 def _write(session: Session, site: Site, user: User, rows: list[Notification]) -> None:
     home = site.settings.site_url.rstrip("/")
     subject = rows[0].title if len(rows) == 1 else f"{len(rows)} things on Carrel wait for you"
-    lines = [f"{_one_line(row.title)}\n{home}{row.link}\n" for row in rows[:_LISTED]]
+    lines = [f"{one_line(row.title)}\n{home}{row.link}\n" for row in rows[:_LISTED]]
     if len(rows) > _LISTED:
         lines.append(f"And {len(rows) - _LISTED} more: {home}/\n")
     lines.append(f"-- \nWhat you get e-mails about is set in your profile: {home}/profile\n")
-    send(session, user.email, subject, "\n".join(lines))
+    mail.send(session, user.email, subject, "\n".join(lines))
 
 
 class _Taken(NamedTuple):
@@ -179,14 +156,14 @@ def _note(site: Site, email_id: str, error: str, *, final: bool) -> None:
         if final or now() + wait >= row.expires_at:
             _give_up(row, error)
         else:
-            row.error, row.next_try_at = _one_line(error), now() + wait
+            row.error, row.next_try_at = one_line(error), now() + wait
 
     site.db.transact(work)
     log.warning("email_not_sent", email=email_id, error=error, final=final)
 
 
 def _give_up(row: Email, error: str) -> None:
-    row.state, row.text, row.next_try_at, row.error = "failed", "", None, _one_line(error)
+    row.state, row.text, row.next_try_at, row.error = "failed", "", None, one_line(error)
 
 
 def forget_old(session: Session) -> None:
@@ -203,7 +180,7 @@ class Courier:
     def send_mail(self, site: Site) -> None:
         """Gather notifications, and send what is due unless that is being done already."""
         gather(site)
-        if not site.settings.sends_email:
+        if not mail.possible(site.settings):
             deliver(site)  # nowhere: what waits is wiped
             return
         if self._thread is not None and self._thread.is_alive():
@@ -221,9 +198,3 @@ class Courier:
             deliver(site)
         except Exception:
             log.exception("mail_failed")
-
-
-def _one_line(text: str) -> str:
-    """`text` as a header may hold it: nothing that would start another one."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())[:300]

@@ -12,7 +12,7 @@ from carrel_protocol.api.common import Page
 from carrel_protocol.api.events import Home, MeUpdate, Notification, NotificationsRead
 from carrel_site.accounts import users
 from carrel_site.core.clock import now
-from carrel_site.core.errors import NotFound, SiteError
+from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller, SiteDep, require, site_of
 from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
@@ -21,8 +21,7 @@ from carrel_site.events.hub import Feed
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
-_READ = require(Permission.SELF_READ)
-Me = Annotated[Caller, _READ]
+Me = Annotated[Caller, require(Permission.SELF_READ)]
 Myself = Annotated[Caller, require(Permission.SELF_MANAGE)]
 Id = Annotated[str, Path(min_length=1, max_length=64)]
 LONGEST_STREAM = 3600.0
@@ -41,7 +40,6 @@ async def _feed(request: Request, caller: Me) -> AsyncIterator[Feed]:
     responses={200: {"description": "Server-sent events; docs/events.md has their types."}},
 )
 async def stream_events(
-    request: Request,
     site: SiteDep,
     caller: Me,
     feed: Annotated[Feed, Depends(_feed)],
@@ -56,14 +54,7 @@ async def stream_events(
 ) -> AsyncIterator[ServerSentEvent]:
     """What changes, as it does: `sync`, `notification`, `request`, `run` and `dataset`."""
 
-    def authenticate() -> Caller | None:
-        try:
-            again = _READ.dependency(request)
-        except SiteError:
-            return None
-        return again if again.user_id == caller.user_id else None
-
-    async for event in stream.events(site, feed, authenticate, last_event_id, seconds):
+    async for event in stream.events(site, feed, caller, last_event_id, seconds):
         yield event
 
 

@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
@@ -107,7 +108,7 @@ class Mailbox:
         try:
             message["To"] = Address(addr_spec=to)
             message["From"] = Address(display_name=name, addr_spec=address)
-        except (ValueError, IndexError, AttributeError) as error:
+        except (MessageError, ValueError, IndexError, AttributeError) as error:
             raise NeverDelivered("This is no e-mail address that can be written to.") from error
         message["Subject"] = title
         message["Date"] = format_datetime(now())

@@ -5,13 +5,17 @@ ids, so that one who comes back hears those they missed; all else is read again 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from fastapi.sse import ServerSentEvent
+from sqlalchemy import bindparam, select
 from starlette.concurrency import run_in_threadpool
 
-from carrel_site.core.http import Caller
+from carrel_site.accounts.models import User
+from carrel_site.core.errors import SiteError
+from carrel_site.core.http import Caller, recheck
+from carrel_site.core.permissions import Permission
 from carrel_site.events import repository, views
 from carrel_site.events.hub import Change, Feed
 from carrel_site.events.models import Notification
@@ -23,12 +27,9 @@ _BATCH_SECONDS = 0.25
 """At most four batches a second: what changes oftener is told together."""
 _RETRY_MS = 3000
 
-Authenticate = Callable[[], Caller | None]
-"""The caller as they are now; None once they may not listen any more."""
-
 
 async def events(
-    site: Site, feed: Feed, authenticate: Authenticate, last_id: str | None, seconds: float
+    site: Site, feed: Feed, caller: Caller, last_id: str | None, seconds: float
 ) -> AsyncIterator[ServerSentEvent]:
     """What `feed` is told, for `seconds` or until its caller may not listen any more."""
     loop = asyncio.get_running_loop()
@@ -39,9 +40,8 @@ async def events(
             yield _notification(missed)
     while (left := ends - loop.time()) > 0:
         lost, changes = await feed.take(min(left, CHECK_SECONDS))
-        caller = await run_in_threadpool(authenticate)
-        if caller is None or caller.role.value != feed.role:
-            return  # whoever may still listen comes back, as what they are now
+        if not await run_in_threadpool(_may_listen, site, caller):
+            return  # whoever still may comes back, as what they are now
         if lost:
             yield ServerSentEvent(event="sync", data={})
         times = [
@@ -56,6 +56,19 @@ async def events(
                 yield _plain(change)
         if changes:
             await asyncio.sleep(_BATCH_SECONDS)
+
+
+_ROLE = select(User.role).where(User.id == bindparam("id"))
+
+
+def _may_listen(site: Site, caller: Caller) -> bool:
+    """Whether the caller is still let in, and in the role that decides what they are told."""
+    try:
+        recheck(site, caller, Permission.SELF_READ)
+    except SiteError:
+        return False
+    row = site.db.look_up(_ROLE, id=caller.user_id)
+    return row is not None and row.role == caller.role.value
 
 
 def _plain(change: Change) -> ServerSentEvent:

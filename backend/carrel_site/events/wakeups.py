@@ -100,6 +100,7 @@ class Wakeups:
             self.hub.tell(payload)
             return
         subject, _, when = payload.partition(" ")
+        self.hub.look_again(subject)  # if it is a person
         next_change = datetime.fromtimestamp(float(when), UTC) if when else None
         for waiter in self._waiters.get(subject, ()):
             waiter.wake(next_change)

@@ -76,6 +76,12 @@ class LedgerEntry(Base):
         ),
         CheckConstraint("cost1 >= 0 AND cost2 >= 0 AND delta >= 0", name="not_negative"),
         Index(
+            "ix_ledger_entries_limits",
+            "account_id",
+            "sequence",
+            postgresql_where=text("kind IN ('open', 'raise')"),
+        ),
+        Index(
             "uq_ledger_entries_reserved_once",
             "account_id",
             "run_id",

@@ -140,12 +140,18 @@ def reservations(session: Session, run_id: str) -> list[tuple[LedgerEntry, Ledge
     return [(row[0], row[1]) for row in session.execute(_RESERVATIONS, {"run_id": run_id})]
 
 
+# As the partial index says it, in the statement's text.
+_SETS_LIMITS = LedgerEntry.kind.in_(
+    bindparam("limit_kinds", LIMIT_KINDS, expanding=True, literal_execute=True)
+)
+
+
 def limit_entries(session: Session, account_ids: Iterable[str]) -> dict[str, list[LedgerEntry]]:
     """Each account's `open` and `raise` entries, oldest first."""
     found: dict[str, list[LedgerEntry]] = {}
     for entry in session.scalars(
         select(LedgerEntry)
-        .where(LedgerEntry.account_id.in_(list(account_ids)), LedgerEntry.kind.in_(LIMIT_KINDS))
+        .where(LedgerEntry.account_id.in_(list(account_ids)), _SETS_LIMITS)
         .order_by(LedgerEntry.account_id, LedgerEntry.sequence)
     ):
         found.setdefault(entry.account_id, []).append(entry)

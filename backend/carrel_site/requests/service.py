@@ -91,11 +91,19 @@ def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -
         caller.user_id,
         "request.submitted",
         request.id,
+        dataset=request.dataset_id,
         content=request.content_hash,
         approval=quoted.price.approval,
     )
     if automatic:
-        record(session, SITE, "request.approved", request.id, content=request.content_hash)
+        record(
+            session,
+            SITE,
+            "request.approved",
+            request.id,
+            dataset=request.dataset_id,
+            content=request.content_hash,
+        )
         _move(request, RequestState.APPROVED)
         population = quoted.dataset.population_id
         run = _reserve_and_queue(session, site, request, quoted.content, population)
@@ -153,6 +161,7 @@ def edit(
         caller.user_id,
         "request.edited",
         request.id,
+        dataset=request.dataset_id,
         before=before,
         content=request.content_hash,
     )
@@ -205,6 +214,7 @@ def decide(
         caller.user_id,
         "request.voted",
         request.id,
+        dataset=request.dataset_id,
         decision=decision,
         content=content_hash,
         reason=reason,
@@ -216,10 +226,23 @@ def decide(
     elif decision == "return":
         _move(request, RequestState.CHANGES_REQUESTED)
         request.expires_at = None
-        record(session, caller.user_id, "request.changes_requested", request.id)
+        record(
+            session,
+            caller.user_id,
+            "request.changes_requested",
+            request.id,
+            dataset=request.dataset_id,
+        )
     elif _approved(session, request, [*cast, vote]):
         _move(request, RequestState.APPROVED)
-        record(session, SITE, "request.approved", request.id, content=content_hash)
+        record(
+            session,
+            SITE,
+            "request.approved",
+            request.id,
+            dataset=request.dataset_id,
+            content=content_hash,
+        )
         _queue_or_wait(session, site, request)
     if request.state == RequestState.SUBMITTED:
         changes.vote_cast(session, request, caller.user_id)
@@ -269,7 +292,7 @@ def expire(session: Session, request: Request) -> None:
 def comment(session: Session, caller: Caller, request_id: str, text: str) -> Comment:
     """Add to a request's thread."""
     request = visible(session, caller, request_id)
-    record(session, caller.user_id, "request.commented", request.id)
+    record(session, caller.user_id, "request.commented", request.id, dataset=request.dataset_id)
     notices.commented(session, request, caller.user_id, text)
     changes.request_changed(session, request)
     return _note(session, request, caller.user_id, text, kind="comment")
@@ -341,7 +364,7 @@ def _queue_or_wait(session: Session, site: Site, request: Request) -> None:
         _queue_approved(session, site, request)
     except BudgetExceeded as refused:
         _move(request, RequestState.OVER_BUDGET)
-        record(session, SITE, "request.over_budget", request.id)
+        record(session, SITE, "request.over_budget", request.id, dataset=request.dataset_id)
         _note(session, request, request.requester_id, refused.detail)
 
 
@@ -394,7 +417,7 @@ def _end(session: Session, request: Request, state: RequestState, actor: str) ->
     _move(request, state)
     request.memo_key = ""
     request.expires_at = None
-    record(session, actor, f"request.{state.value}", request.id)
+    record(session, actor, f"request.{state.value}", request.id, dataset=request.dataset_id)
 
 
 def _move(request: Request, state: RequestState) -> None:

@@ -8,13 +8,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RunState
 from carrel_site.accounts.models import User
 from carrel_site.core.models import Timestamp
 from carrel_site.datasets.models import Dataset, DatasetVersion
+from carrel_site.ledger.models import LedgerAccount
 from carrel_site.requests.models import Request
 from carrel_site.runs.models import Run
 
@@ -49,15 +61,14 @@ def page(
     session: Session, wanted: Wanted, after: tuple[datetime, str] | None, limit: int
 ) -> list[Listed]:
     """At most `limit` runs behind `after`, those queued last first."""
-    chosen = select(Run.id).where(*_conditions(wanted))
-    if wanted.asked_by is not None:
-        chosen = chosen.join(Request, Request.id == Run.request_id).where(
-            Request.requester_id == wanted.asked_by
-        )
+    conditions = _conditions(wanted)
     if after is not None:
         place = tuple_(literal(after[0], Timestamp), after[1])
-        chosen = chosen.where(tuple_(Run.queued_at, Run.id) < place)
-    ids = chosen.order_by(Run.queued_at.desc(), Run.id.desc()).limit(limit).subquery("chosen")
+        conditions.append(tuple_(Run.queued_at, Run.id) < place)
+    if wanted.asked_by is None:
+        ids = _newest(conditions, limit).subquery("chosen")
+    else:
+        ids = _newest_of(wanted.asked_by, conditions, limit).subquery("chosen")
     query = (
         select(Run, Dataset.name, Request.purpose, User.id, User.name, User.email)
         .join(ids, ids.c.id == Run.id)
@@ -67,7 +78,33 @@ def page(
         .outerjoin(User, User.id == Request.requester_id)
         .order_by(Run.queued_at.desc(), Run.id.desc())
     )
+    if wanted.asked_by is not None:  # as their accounts say already: what is shown is theirs
+        query = query.where(Request.requester_id == wanted.asked_by)
     return [Listed(*row) for row in session.execute(query)]
+
+
+def _newest(conditions: list[ColumnElement[bool]], limit: int) -> Select[str, datetime]:
+    newest = select(Run.id, Run.queued_at).where(*conditions)
+    return newest.order_by(Run.queued_at.desc(), Run.id.desc()).limit(limit)
+
+
+def _newest_of(
+    user_id: str, conditions: list[ColumnElement[bool]], limit: int
+) -> Select[str, datetime]:
+    """The newest runs that were charged to this person: each of their accounts' newest, merged.
+
+    Somebody may have asked a hundred thousand questions, but has few accounts.
+    """
+    mine = [*conditions, Run.account_id == LedgerAccount.id]
+    newest = _newest(mine, limit).correlate(LedgerAccount).lateral("newest")
+    return (
+        select(newest.c.id, newest.c.queued_at)
+        .select_from(LedgerAccount)
+        .join(newest, true())
+        .where(LedgerAccount.user_id == user_id)
+        .order_by(newest.c.queued_at.desc(), newest.c.id.desc())
+        .limit(limit)
+    )
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -19,6 +19,7 @@ class Run(Base):
             postgresql_where=text("state IN ('queued', 'claimed', 'running')"),
         ),
         Index("ix_runs_queued", text("queued_at DESC"), text("id DESC")),
+        Index("ix_runs_by_account", "account_id", text("queued_at DESC"), text("id DESC")),
         Index(
             "ix_runs_unanswered",
             "state",

@@ -105,16 +105,9 @@ export default function CommandPalette({
   };
 
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      withCloseButton={false}
-      padding={0}
-      size="36rem"
-      yOffset="12vh"
-      centered={false}
-      aria-label="Go to"
-    >
+    <Modal.Root opened onClose={onClose} size="36rem" yOffset="12vh" centered={false}>
+      <Modal.Overlay />
+      <Modal.Content aria-label="Go to">
       <div className={classes.top}>
         <Icon name="search" size={20} />
         <input
@@ -169,7 +162,8 @@ export default function CommandPalette({
           </p>
         )}
       </div>
-    </Modal>
+      </Modal.Content>
+    </Modal.Root>
   );
 }
 

@@ -31,7 +31,6 @@ export function LazyMenu({ label, popup, Menu, children }: Props) {
   const [used, setUsed] = useState(false);
   const target = (
     <HeaderButton
-      aria-label={label}
       aria-haspopup={popup}
       aria-expanded={opened}
       onClick={() => {
@@ -39,6 +38,7 @@ export function LazyMenu({ label, popup, Menu, children }: Props) {
         setOpened((before) => !before);
       }}
     >
+      <span className="visually-hidden">{label}</span>
       {children}
     </HeaderButton>
   );

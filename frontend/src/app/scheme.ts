@@ -3,9 +3,9 @@
 import type { MantineColorScheme, MantineColorSchemeManager } from "@mantine/core";
 
 export const SCHEMES = [
-  { value: "light", label: "Light", icon: "sun" },
-  { value: "dark", label: "Dark", icon: "moon" },
-  { value: "auto", label: "As the system", icon: "system" },
+  { value: "light", label: "Light" },
+  { value: "dark", label: "Dark" },
+  { value: "auto", label: "As the system" },
 ] as const;
 
 const PLACE = "carrel-scheme"; // public/scheme.js reads it before the first paint

@@ -1,4 +1,5 @@
 import { Button } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { useState } from "react";
 
 import { formatNumber } from "@/lib/format";
@@ -31,11 +32,13 @@ export function IntervalChart({ rows, measure, by = "Group", confidence = 0.95 }
   const [all, setAll] = useState(false);
   const shown = all ? rows : rows.slice(0, FIRST);
   const ends = rows.flatMap((row) => [row.low, row.high, row.value]).filter(Number.isFinite);
-  const ticks = niceTicks(Math.min(0, ...ends), Math.max(0, ...ends), 4);
+  const narrow = useMediaQuery("(max-width: 40em)", false, { getInitialValueInEffect: false });
+  const ticks = niceTicks(Math.min(0, ...ends), Math.max(0, ...ends), narrow ? 1 : 4);
   const low = ticks[0] ?? 0;
   const high = ticks.at(-1) ?? 1;
   const at = (value: number) =>
-    `${(100 * (Math.min(high, Math.max(low, value)) - low)) / (high - low || 1)}%`;
+    // A little off the edges, for the figures of the first and last tick.
+    `${5 + (90 * (Math.min(high, Math.max(low, value)) - low)) / (high - low || 1)}%`;
   return (
     <div className={classes.frame}>
       <table className={classes.chart}>

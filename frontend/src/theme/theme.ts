@@ -43,10 +43,36 @@ const resolver: VariantColorsResolver = (input) => {
   return { ...colors, color: ink };
 };
 
+/** Mantine's greys, warmed to the paper's. */
+const gray: MantineColorsTuple = [
+  "#f6f2ea",
+  "#eee8dc",
+  "#e5ddce",
+  "#ddd4c4",
+  "#c9bfae",
+  "#a99f8d",
+  "#8c8271",
+  "#5d5548",
+  "#3d372d",
+  "#262119",
+];
+const dark: MantineColorsTuple = [
+  "#ece5d8",
+  "#b3a998",
+  "#9a907f",
+  "#6d6455",
+  "#4a4339",
+  "#39332b",
+  "#28241f",
+  "#1f1c18",
+  "#171512",
+  "#12100e",
+];
+
 export const theme = createTheme({
   primaryColor: "lamp",
   primaryShade: { light: 7, dark: 4 },
-  colors: { lamp, brick },
+  colors: { lamp, brick, gray, dark },
   variantColorResolver: resolver,
   defaultRadius: "sm",
   radius: { sm: "6px", md: "8px", lg: "10px" },
@@ -73,8 +99,12 @@ export const theme = createTheme({
         header: { background: "var(--c-surface)" },
       },
     },
+    // Their <header> would count as another banner of the page.
+    ModalHeader: { defaultProps: { role: "presentation" } },
+    DrawerHeader: { defaultProps: { role: "presentation" } },
     Drawer: { defaultProps: { overlayProps: { color: "var(--c-overlay)", backgroundOpacity: 1 } } },
-    Menu: { defaultProps: { shadow: "md", radius: "sm" } },
+    // Without its placeholder, which is no item of a menu: the first item gets the focus.
+    Menu: { defaultProps: { shadow: "md", radius: "sm", withInitialFocusPlaceholder: false } },
     Popover: { defaultProps: { shadow: "md", radius: "sm" } },
     Tooltip: {
       defaultProps: {

@@ -232,11 +232,11 @@ class MockCheck(Received):
     exact_by_chance: int | None = None
     """As many did so, at most, in five tries after each column was shuffled by itself."""
     near: int | None = None
-    """Rows that equal a private row in all columns but one, or once numbers are rounded to a
-    fiftieth of their domain."""
+    """Rows that equal a private row in all columns but one at most, or once numbers are rounded
+    to a fiftieth of their domain; the exact ones are among them."""
     near_by_chance: int | None = None
     examples: tuple[int, ...] = ()
-    """The first equal or near rows: their places in the file, from 1, after any header."""
+    """Equal rows, then near ones: their places in the mock as it would be served, from 1."""
     accepted_reason: str | None = None
     created_at: datetime
 

@@ -50,7 +50,7 @@ def test_an_unknown_address_and_a_wrong_method(app_site: AppSite) -> None:
     wrong = app_site.call(app_site.owner, "DELETE", "/datasets")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert wrong.headers["allow"] == "GET, POST"
-    assert app_site.call(app_site.owner, "POST", "/me").headers["allow"] == "GET"
+    assert app_site.call(app_site.owner, "POST", "/me").headers["allow"] == "GET, PATCH"
 
 
 def test_401_names_the_scheme(app_site: AppSite) -> None:

@@ -66,7 +66,7 @@ def test_a_population_keeps_its_limits_and_opens_one_account(app_site: AppSite) 
         assert app_site.call(app_site.auditor, "GET", f"/populations/{ref}").json() == made
     listed = app_site.call(app_site.owner, "GET", "/populations").json()
     assert listed == {"items": [made], "next_cursor": None}
-    accounts = app_site.call(app_site.owner, "GET", "/populations/people/accounts").json()
+    accounts = app_site.call(app_site.owner, "GET", "/populations/people/accounts").json()["items"]
     assert [account["person"] for account in accounts] == [None]
 
 
@@ -126,7 +126,7 @@ def test_access_opens_one_account_that_outlives_it(
     assert [entry["email"] for entry in listed] == [app_site.researcher.email]
     path = f"/datasets/visits/access/{app_site.researcher.id}"
     app_site.call(app_site.owner, "DELETE", path)
-    accounts = app_site.call(app_site.owner, "GET", "/populations/people/accounts").json()
+    accounts = app_site.call(app_site.owner, "GET", "/populations/people/accounts").json()["items"]
     assert len(accounts) == 2
     assert accounts[1]["person"]["id"] == app_site.researcher.id
     assert accounts[1]["limits"]["epsilon"] == 5.0

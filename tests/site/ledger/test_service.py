@@ -258,7 +258,7 @@ def test_entries_are_chained(bank: Bank) -> None:
     account = bank.account(bank.user_id)
     entries = bank.db.read(lambda s: repository.entries(s, account.id, before=None, limit=100))
     previous = ""
-    for sequence, entry in enumerate(reversed(entries), start=1):
+    for sequence, (entry, _, _) in enumerate(reversed(entries), start=1):
         assert entry.sequence == sequence
         assert entry.previous_hash == previous
         assert entry.hash == entry_hash(entry)

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from carrel_protocol.schema import TableSchema
-from carrel_worker.executors.ingest.errors import IngestError, IngestOutOfMemory
+from carrel_worker.executors.ingest.errors import (
+    IngestDiskFull,
+    IngestError,
+    IngestOutOfMemory,
+    is_full_disk,
+)
+from carrel_worker.executors.ingest.expansion import Limits
 from carrel_worker.executors.ingest.lay_out import ingest
 
 _PR_SET_PDEATHSIG = 1
@@ -24,7 +30,8 @@ def main() -> None:
     """Carry out the job."""
     job = json.load(sys.stdin)
     _die_with(job["parent"])
-    limit = job["memory_bytes"]
+    limits = Limits(**job["limits"])
+    limit = job["limits"]["memory_bytes"]
     resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Whatever a library may print goes to standard error, never between the messages.
@@ -41,12 +48,19 @@ def main() -> None:
             TableSchema.model_validate(job["table"]),
             Path(job["target"]),
             lambda share: send(progress=share),
-            memory_bytes=limit,
+            limits=limits,
+            strict=job["strict"],
         )
     except IngestError as error:
         send(error="file", text=str(error), line=error.line, row=error.row, column=error.column)
     except (MemoryError, IngestOutOfMemory) as error:
         send(error="memory", text=str(error) or "out of memory")
+    except IngestDiskFull as error:
+        send(error="disk", text=str(error))
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        send(error="disk", text="")
     else:
         send(**asdict(outcome))
 

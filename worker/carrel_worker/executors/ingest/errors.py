@@ -1,5 +1,8 @@
 """Why a file could not be taken in. The messages are for the owner."""
 
+import errno
+import os
+
 
 class IngestError(Exception):
     """The file is at fault. The message says where: its line (of a CSV) or row, and its column."""
@@ -20,3 +23,29 @@ class IngestError(Exception):
 
 class IngestOutOfMemory(Exception):
     """The file needs more memory than the worker may use for it."""
+
+
+class IngestDiskFull(Exception):
+    """There is no room on the worker's disk for what the file comes to."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the disk is full: there is no room to lay the file out; free space where the site "
+            "keeps its data, and upload the file again"
+        )
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether that is what an error of the operating system's, or of DuckDB's, comes to."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    said = str(error)
+    return any(sign in said for sign in _FULL_DISK)
+
+
+_FULL_DISK = (
+    os.strerror(errno.ENOSPC),
+    os.strerror(errno.EDQUOT),
+    os.strerror(errno.EFBIG),
+    "max_temp_directory_size",
+)

@@ -19,9 +19,22 @@ from carrel_protocol.schema import (
     RealColumn,
     TableSchema,
 )
-from carrel_worker.executors.ingest.errors import IngestOutOfMemory
+from carrel_worker.executors.ingest.errors import (
+    IngestDiskFull,
+    IngestError,
+    IngestOutOfMemory,
+    is_full_disk,
+)
+from carrel_worker.executors.ingest.expansion import Limits
+from carrel_worker.executors.ingest.refusals import (
+    Counts,
+    refuse_contradicted,
+    refuse_missing,
+    refuse_outside,
+)
 from carrel_worker.executors.ingest.sources import Format, Source
 from carrel_worker.executors.ingest.staging import (
+    NO_LIMITS,
     UNKNOWN_NUMBER,
     UNKNOWN_PLACE,
     stage,
@@ -32,6 +45,8 @@ from carrel_worker.tables.layout import Codes, TableFile, new_table
 
 _VALUES_AT_ONCE = 2**21
 _UNITS_AT_ONCE = 2**16
+_SPILLED_TIMES = 8
+_KEPT_FREE = 64 * 2**20
 _SHARE_OF_DUCKDB = 0.3
 """Of the memory allowed. The rest is for what it allocates beside its buffers, the interpreter
 and the values being coded: with less left, 5 million rows failed below 1 GB."""
@@ -50,16 +65,6 @@ class IngestOutcome:
     column, "nulls" are the rows that were left out because they name no unit."""
 
 
-@dataclass(slots=True)
-class _Counts:
-    clamped: int = 0
-    nulls: int = 0
-    unknown: int = 0
-
-    def report(self) -> dict[str, int]:
-        return {"clamped": self.clamped, "nulls": self.nulls, "unknown": self.unknown}
-
-
 def ingest(
     source: Path,
     source_format: Format,
@@ -67,29 +72,40 @@ def ingest(
     target: Path,
     progress: Callable[[float], None] = lambda _: None,
     *,
-    memory_bytes: int | None = None,
+    limits: Limits = NO_LIMITS,
+    strict: bool = False,
 ) -> IngestOutcome:
     """Lay the file at `source` out as a table at `target`, which appears complete or not at all.
 
     Numbers outside a column's domain are moved to its nearest bound; reals are rounded to the
     resolution, half to even. Nulls, NaN, infinities, unreadable values and unlisted categories
-    become nulls. Rows without a unit are left out. `progress` is called with shares of the work.
+    become nulls; if that is so of every value that a column has, its domain contradicts it, and
+    the file is refused. strict: of any one value. Rows without a unit are left out. `progress` is
+    called with shares of the work.
 
     Raises `IngestError` naming line and column if the file is at fault (a null where the column
-    has none, a missing or doubled column, a ragged line, another encoding, an empty file),
-    `IngestOutOfMemory`, and `OSError`.
+    has none, a missing or doubled column, a ragged line, another encoding, an empty file, more
+    than the limits allow), `IngestOutOfMemory`, `IngestDiskFull`, and `OSError`.
     """
     progress(0.0)
     with (
         _scratch(target) as scratch,
-        staging_database(source, scratch, _share(memory_bytes)) as connection,
+        staging_database(
+            source, scratch, _share(limits.memory_bytes), _spilled(limits, scratch)
+        ) as connection,
     ):
-        staged = stage(connection, source, source_format, table)
+        staged = stage(
+            connection, source, source_format, table, limits, lambda share: progress(0.5 * share)
+        )
         progress(0.5)
         try:
-            return _lay_out(connection, staged, table, target, progress)
-        except duckdb.OutOfMemoryException as error:
-            raise IngestOutOfMemory(str(error)) from error
+            return _lay_out(connection, staged, table, target, progress, limits, strict=strict)
+        except duckdb.Error as error:
+            if is_full_disk(error):
+                raise IngestDiskFull from error
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise IngestOutOfMemory(str(error)) from error
+            raise
 
 
 def scratch_path(target: Path, pid: int) -> Path:
@@ -111,12 +127,24 @@ def _share(memory_bytes: int | None) -> int | None:
     return None if memory_bytes is None else int(memory_bytes * _SHARE_OF_DUCKDB)
 
 
+def _spilled(limits: Limits, scratch: Path) -> int | None:
+    """What DuckDB may write to disk: as text of a few bytes a value, some times more, but never
+    the disk's last bytes."""
+    if limits.expanded_bytes is None:
+        return None
+    free = shutil.disk_usage(scratch).free - _KEPT_FREE
+    return min(_SPILLED_TIMES * limits.expanded_bytes, free)
+
+
 def _lay_out(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
     table: TableSchema,
     target: Path,
     progress: Callable[[float], None],
+    limits: Limits,
+    *,
+    strict: bool,
 ) -> IngestOutcome:
     per_unit = connection.execute(
         "SELECT count(*) AS rows FROM staged WHERE unit IS NOT NULL GROUP BY unit ORDER BY unit"
@@ -124,17 +152,22 @@ def _lay_out(
     starts = np.concatenate([[0], np.cumsum(per_unit)]).astype(np.int64)
     rows, units = int(starts[-1]), starts.size - 1
     without_unit = _scalar(connection, "SELECT count(*) FROM staged") - rows
-    counts = {column.name: _Counts() for column in table.columns}
+    if limits.rows is not None and rows > limits.rows:
+        raise IngestError(f"the file has {rows} rows; here it may have {limits.rows}")
+    counts = {column.name: Counts() for column in table.columns}
     at_once = max(2048, _VALUES_AT_ONCE // len(table.columns))
     with new_table(target, table.columns, rows, units) as file:
         file.write_starts(starts)
         for first in range(0, rows, at_once):
             _write(connection, table, file, (first, min(rows, first + at_once)), counts)
-            _refuse_missing(connection, source, table, counts)
+            refuse_missing(connection, source, table, counts)
+            if strict:
+                refuse_outside(connection, source, table, counts)
             progress(0.5 + 0.5 * first / rows)
+        refuse_contradicted(connection, source, table, counts, rows)
     progress(1.0)
     report = {name: count.report() for name, count in counts.items()}
-    report[table.unit_column] = _Counts(nulls=without_unit).report()
+    report[table.unit_column] = Counts(nulls=without_unit).report()
     return IngestOutcome(rows, units, _units_digest(connection, starts), report)
 
 
@@ -158,7 +191,7 @@ def _write(
     table: TableSchema,
     file: TableFile,
     span: tuple[int, int],
-    counts: dict[str, _Counts],
+    counts: dict[str, Counts],
 ) -> None:
     """Code the staged rows from span[0] to span[1] − 1; they are stored in the table's order."""
     listed = ", ".join(f"v{index}" for index in range(len(table.columns)))
@@ -175,9 +208,7 @@ def _write(
         file.write_codes(column.name, span[0], codes)
 
 
-def coded(
-    column: Column, values: NDArray[Any], absent: NDArray[np.bool_], counts: _Counts
-) -> Codes:
+def coded(column: Column, values: NDArray[Any], absent: NDArray[np.bool_], counts: Counts) -> Codes:
     """Codes of staged values; adds to `counts`. absent: where the value is null."""
     numeric = isinstance(column, IntegerColumn | RealColumn)
     unknown = (values == (UNKNOWN_NUMBER if numeric else UNKNOWN_PLACE)) & ~absent
@@ -198,26 +229,6 @@ def coded(
     null = null_code(column)
     places[~present] = last_code(column) if null is None else null
     return places.astype(code_type(column))
-
-
-def _refuse_missing(
-    connection: duckdb.DuckDBPyConnection,
-    source: Source,
-    table: TableSchema,
-    counts: dict[str, _Counts],
-) -> None:
-    """Raise the error of the first value that is null in a column that has no nulls."""
-    for index, column in enumerate(table.columns):
-        count = counts[column.name]
-        if column.nullable or not (count.nulls or count.unknown):
-            continue
-        marker = UNKNOWN_NUMBER if isinstance(column, IntegerColumn | RealColumn) else UNKNOWN_PLACE
-        place, unknown = connection.execute(
-            f"SELECT place, v{index} IS NOT NULL FROM staged WHERE unit IS NOT NULL "  # noqa: S608
-            f"AND (v{index} IS NULL OR v{index} = ?) ORDER BY place LIMIT 1",
-            [marker],
-        ).fetchall()[0]
-        raise source.missing_value(place, column.name, unknown=unknown)
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -12,7 +12,12 @@ import duckdb
 
 from carrel_protocol.schema import TableSchema
 from carrel_worker.executors.ingest import csv_text
-from carrel_worker.executors.ingest.errors import IngestError, IngestOutOfMemory
+from carrel_worker.executors.ingest.errors import (
+    IngestDiskFull,
+    IngestError,
+    IngestOutOfMemory,
+    is_full_disk,
+)
 
 Format = Literal["csv", "csv.gz", "parquet"]
 _NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
@@ -39,6 +44,8 @@ class Source:
 
     def refused(self, error: duckdb.Error) -> Exception:
         """What DuckDB's refusal to read the file means to its owner."""
+        if is_full_disk(error):
+            return IngestDiskFull()
         if isinstance(error, duckdb.OutOfMemoryException):
             return IngestOutOfMemory(str(error))
         said = " ".join(str(error).split("\n")[:2])
@@ -53,15 +60,23 @@ class Source:
     def missing_value(self, row: int, column: str, *, unknown: bool) -> IngestError:
         """The error of a value that must not be null. row: counted from 1, after any header."""
         forbidden = "and the column is declared not nullable"
+        if unknown:
+            return self.bad_value(row, column, f"is not a value of the column, {forbidden}")
         if self.format == "parquet":
-            what = "the value is not one the column may have" if unknown else "the value is null"
-            return IngestError(f"{what}, {forbidden}", row=row, column=column)
-        line, record = csv_text.record_at(
-            self.path, self.delimiter, row, compressed=self.compressed
-        )
+            return IngestError(f"the value is null, {forbidden}", row=row, column=column)
+        line, _ = self._record(row)
+        return IngestError(f"the value is missing, {forbidden}", line=line, column=column)
+
+    def bad_value(self, row: int, column: str, said: str) -> IngestError:
+        """The error of a value of which `said` is true; a CSV's is quoted."""
+        if self.format == "parquet":
+            return IngestError(f"the value {said}", row=row, column=column)
+        line, record = self._record(row)
         text = record[int(self.columns[column][1:])]
-        what = f"{text[:80]!r} is not a value of the column" if unknown else "the value is missing"
-        return IngestError(f"{what}, {forbidden}", line=line, column=column)
+        return IngestError(f"{text[:80]!r} {said}", line=line, column=column)
+
+    def _record(self, row: int) -> tuple[int, list[str]]:
+        return csv_text.record_at(self.path, self.delimiter, row, compressed=self.compressed)
 
 
 def open_source(

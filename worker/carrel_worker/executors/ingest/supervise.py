@@ -13,11 +13,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, cast
 
 from carrel_protocol.schema import TableSchema
-from carrel_worker.executors.ingest.errors import IngestError, IngestOutOfMemory
+from carrel_worker.executors.ingest.errors import IngestDiskFull, IngestError, IngestOutOfMemory
+from carrel_worker.executors.ingest.expansion import Limits
 from carrel_worker.executors.ingest.lay_out import IngestOutcome, scratch_path
 from carrel_worker.executors.ingest.sources import Format
 from carrel_worker.tables.layout import partial_path
@@ -44,6 +46,9 @@ def run_in_child(
     target: Path,
     *,
     memory_bytes: int,
+    max_expanded_bytes: int | None = None,
+    max_rows: int | None = None,
+    strict: bool = False,
     progress: Callable[[float], None] = lambda _: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> IngestOutcome:
@@ -58,7 +63,8 @@ def run_in_child(
         "source_format": source_format,
         "table": table.model_dump(mode="json"),
         "target": str(target),
-        "memory_bytes": memory_bytes,
+        "limits": asdict(Limits(memory_bytes, max_expanded_bytes, max_rows)),
+        "strict": strict,
         "parent": os.getpid(),
     }
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -119,6 +125,8 @@ def _follow(
 def _outcome(message: dict[str, Any]) -> IngestOutcome:
     if "rows" in message:
         return IngestOutcome(**message)
+    if message["error"] == "disk":
+        raise IngestDiskFull
     if message["error"] == "memory":
         raise IngestOutOfMemory(message["text"])
     error = IngestError(message["text"])
