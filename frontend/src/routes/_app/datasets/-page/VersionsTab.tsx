@@ -202,7 +202,11 @@ function Report({ version }: { version: Version }) {
           ["Stored", version.size === null ? undefined : formatBytes(version.size)],
           [
             "Digest",
-            version.digest ? <code title={version.digest}>{version.digest.slice(0, 16)}…</code> : undefined,
+            version.digest ? (
+              <code key="digest" title={version.digest}>
+                {version.digest.slice(0, 16)}…
+              </code>
+            ) : undefined,
           ],
         ]}
       />

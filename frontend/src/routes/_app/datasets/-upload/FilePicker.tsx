@@ -17,30 +17,31 @@ interface Props {
 export function FilePicker({ title, children, choose = "Choose a file", onFile }: Props) {
   const [over, setOver] = useState(false);
   return (
-    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- dropping is a
-    // second way in, and the button is for everybody
-    <div
-      role="group"
-      aria-label={title}
-      className={classes.drop}
-      data-over={over || undefined}
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={(event) => {
-        event.preventDefault();
-        setOver(false);
-        const file = event.dataTransfer.files[0];
-        if (file) onFile(file);
-      }}
-    >
-      <Icon name="upload" size={28} />
-      <p className={classes.title}>{title}</p>
-      {children && <p>{children}</p>}
-      <ChooseButton choose={choose} onFile={onFile} />
-    </div>
+    <>
+      {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions -- dropping is a
+          second way in; the button is for everybody */}
+      <section
+        aria-label={title}
+        className={classes.drop}
+        data-over={over || undefined}
+        onDragOver={(event) => {
+          event.preventDefault();
+          setOver(true);
+        }}
+        onDragLeave={() => setOver(false)}
+        onDrop={(event) => {
+          event.preventDefault();
+          setOver(false);
+          const file = event.dataTransfer.files[0];
+          if (file) onFile(file);
+        }}
+      >
+        <Icon name="upload" size={28} />
+        <p className={classes.title}>{title}</p>
+        {children && <p>{children}</p>}
+        <ChooseButton choose={choose} onFile={onFile} />
+      </section>
+    </>
   );
 }
 
