@@ -1,7 +1,7 @@
 import { Button, Tabs } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect, useRef } from "react";
 
 import { useSession } from "@/api/session";
 import { ErrorState } from "@/components/ErrorState";
@@ -62,6 +62,13 @@ function DatasetPage() {
   const { user } = useSession();
   const { filters, setFilters } = useFilters<Search>();
   const query = useQuery(datasetQuery(ref));
+  const strip = useRef<HTMLDivElement>(null);
+  const loaded = query.isSuccess;
+  useEffect(() => {
+    // On a small screen the chosen tab may be beyond the edge.
+    const chosen = strip.current?.querySelector('[aria-selected="true"]');
+    if (chosen && loaded) chosen.scrollIntoView({ block: "nearest", inline: "center" });
+  }, [filters.tab, loaded]);
   if (query.isPending) {
     return (
       <>
@@ -116,7 +123,7 @@ function DatasetPage() {
         activateTabWithKeyboard={false}
         keepMounted={false}
       >
-        <Tabs.List className={classes.tabs} aria-label="About this dataset">
+        <Tabs.List ref={strip} className={classes.tabs} aria-label="About this dataset">
           {tabs.map((each) => (
             <Tabs.Tab key={each} value={each}>
               {NAMES[each]}

@@ -44,13 +44,9 @@ const COLUMNS: DataColumn<Dataset>[] = [
       <span className={classes.title}>
         <span className={classes.name}>{row.title || row.name}</span>
         {row.title && <code className={classes.id}>{row.name}</code>}
+        {row.description && <span className={classes.about}>{row.description}</span>}
       </span>
     ),
-  },
-  {
-    id: "about",
-    header: "What it holds",
-    cell: (row) => <span className={classes.about}>{row.description || "No description"}</span>,
   },
   { id: "population", header: "Population", cell: (row) => row.population_name },
   {

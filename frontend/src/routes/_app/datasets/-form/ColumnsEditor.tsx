@@ -190,6 +190,16 @@ const ColumnRow = memo(function ColumnRow({ column, errors, change }: RowProps) 
   );
 });
 
+/** A short label where the column is plain to see, and a whole one for screen readers. */
+function Label({ short, rest }: { short: string; rest: string }) {
+  return (
+    <span className={classes.label}>
+      {short}
+      <span className="visually-hidden"> {rest}</span>
+    </span>
+  );
+}
+
 function DomainFields({
   column,
   errors,
@@ -221,16 +231,14 @@ function DomainFields({
   return (
     <div className={classes.range}>
       <TextInput
-        aria-label={`Smallest value of ${name}`}
-        placeholder="Smallest"
+        label={<Label short="Smallest" rest={`value of ${name}`} />}
         inputMode="decimal"
         value={column.lower}
         onChange={(event) => set({ lower: event.currentTarget.value })}
         error={errors.lower}
       />
       <TextInput
-        aria-label={`Largest value of ${name}`}
-        placeholder="Largest"
+        label={<Label short="Largest" rest={`value of ${name}`} />}
         inputMode="decimal"
         value={column.upper}
         onChange={(event) => set({ upper: event.currentTarget.value })}
@@ -238,11 +246,9 @@ function DomainFields({
       />
       {type === "real" && (
         <TextInput
-          aria-label={`Step of ${name}`}
-          placeholder="Step"
+          label={<Label short="Step" rest={`of ${name}`} />}
           title="Values are rounded to multiples of this"
           inputMode="decimal"
-          leftSection="±"
           value={column.resolution}
           onChange={(event) => set({ resolution: event.currentTarget.value })}
           error={errors.resolution}

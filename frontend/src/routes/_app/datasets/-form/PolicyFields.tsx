@@ -1,4 +1,4 @@
-import { Anchor, MultiSelect, NumberInput, Stack, Switch, TextInput } from "@mantine/core";
+import { MultiSelect, NumberInput, Stack, Switch, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
@@ -61,9 +61,9 @@ export function PolicyFields({ form, set, errors }: Props) {
       {groups.data?.length === 0 && (
         <p className="soft">
           Groups are made under{" "}
-          <Anchor component={Link} to="/people" inherit>
+          <Link to="/people">
             People
-          </Anchor>
+          </Link>
           .
         </p>
       )}

@@ -51,9 +51,9 @@ function takeColumn(take: (grant: Grant) => void): DataColumn<Grant> {
         color="brick"
         size="compact-md"
         onClick={() => take(row)}
-        aria-label={`Take access from ${row.name}`}
       >
         Take away
+        <span className="visually-hidden"> the access of {row.name}</span>
       </Button>
     ),
   };

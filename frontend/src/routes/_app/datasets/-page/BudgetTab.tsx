@@ -1,7 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
-import { api, ApiError, unwrap } from "@/api/client";
+import { api, unwrap } from "@/api/client";
 import { cursorList } from "@/api/queries";
 import type { components } from "@/api/schema";
 import { useSession } from "@/api/session";
@@ -22,7 +22,7 @@ export default function BudgetTab({ dataset }: TabProps) {
   const { user } = useSession();
   return (
     <>
-      {can(user.role, "ask") && <Mine dataset={dataset.name} population={dataset.population_name} />}
+      {can(user.role, "ask") && <Mine id={dataset.population_id} population={dataset.population_name} />}
       {can(user.role, "seeAllBudgets") && (
         <Everyone population={dataset.population_name} id={dataset.population_id} />
       )}
@@ -30,18 +30,22 @@ export default function BudgetTab({ dataset }: TabProps) {
   );
 }
 
-function Mine({ dataset, population }: { dataset: string; population: string }) {
+/** One's own account at the population, if there is one: asking for it by dataset would fail. */
+function Mine({ id, population }: { id: string; population: string }) {
   const budget = useQuery({
-    queryKey: ["budgets", "dataset", dataset],
+    queryKey: ["budgets", "mine-at", id],
     queryFn: async ({ signal }) => {
-      try {
-        return await unwrap(
-          api.GET("/api/v1/datasets/{dataset}/budget", { params: { path: { dataset } }, signal }),
+      let cursor: string | undefined;
+      do {
+        // oxlint-disable-next-line no-await-in-loop -- each page says where the next begins
+        const page = await unwrap(
+          api.GET("/api/v1/budgets", { params: { query: { cursor, limit: 100 } }, signal }),
         );
-      } catch (error) {
-        if (error instanceof ApiError && error.code === "no_budget") return null;
-        throw error;
-      }
+        const found = page.items.find((each) => each.population_id === id);
+        if (found) return found;
+        cursor = page.next_cursor ?? undefined;
+      } while (cursor !== undefined);
+      return null;
     },
   });
   return (

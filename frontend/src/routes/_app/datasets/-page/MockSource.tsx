@@ -38,12 +38,18 @@ export function MockSource({ dataset }: { dataset: Dataset }) {
   const check = useQuery({
     queryKey: ["dataset", dataset.name, "mock-check"],
     queryFn: async ({ signal }) => {
+      const path = { dataset: dataset.name };
+      // Without an uploaded file there is no comparison to ask for.
+      const versions = await unwrap(
+        api.GET("/api/v1/datasets/{dataset}/versions", {
+          params: { path, query: { limit: 100 } },
+          signal,
+        }),
+      );
+      if (!versions.items.some((version) => version.purpose === "mock")) return null;
       try {
         return await unwrap(
-          api.GET("/api/v1/datasets/{dataset}/mock/check", {
-            params: { path: { dataset: dataset.name } },
-            signal,
-          }),
+          api.GET("/api/v1/datasets/{dataset}/mock/check", { params: { path }, signal }),
         );
       } catch (error) {
         if (error instanceof ApiError && error.status === 404) return null;

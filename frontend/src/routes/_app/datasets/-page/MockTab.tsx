@@ -55,8 +55,12 @@ export default function MockTab({ dataset }: TabProps) {
               <table className={classes.grid}>
                 <thead>
                   <tr>
-                    {mock.data.columns.map((name) => (
-                      <th key={name} scope="col">
+                    {mock.data.columns.map((name, place) => (
+                      <th
+                        key={name}
+                        scope="col"
+                        data-numeric={typeof mock.data.rows[0]?.[place] === "number" || undefined}
+                      >
                         {name}
                       </th>
                     ))}
@@ -91,7 +95,7 @@ export default function MockTab({ dataset }: TabProps) {
           title="Each column"
           lead={`How the values of ${plural(mock.data.rows.length, "made-up row")} fall. The private data's look is not this.`}
         >
-          <Pictures mock={mock.data} />
+          <Pictures mock={mock.data} unit={dataset.table.unit_column} />
         </Section>
       )}
       {can(user.role, "seeAudit") && <MockSource dataset={dataset} />}
@@ -101,20 +105,22 @@ export default function MockTab({ dataset }: TabProps) {
 
 type MockData = { columns: string[]; rows: (number | string | boolean | null)[][] };
 
-function Pictures({ mock }: { mock: MockData }) {
+function Pictures({ mock, unit }: { mock: MockData; unit: string }) {
   const pictures = useMemo(
     () =>
-      mock.columns.slice(0, PICTURED).map((name, place) => {
+      mock.columns.flatMap((name, place) => {
+        // Who somebody is made up to be says nothing.
+        if (name.toLowerCase() === unit.toLowerCase() || place >= PICTURED) return [];
         const values = mock.rows.map((row) => row[place] ?? null);
         const numbers = values.filter((value) => typeof value === "number");
         const numeric = numbers.length > 0;
-        return {
+        return [{
           name,
           bins: numeric ? binNumbers(numbers) : binValues(values),
           missing: numeric ? values.filter((value) => value === null).length : 0,
-        };
+        }];
       }),
-    [mock],
+    [mock, unit],
   );
   return (
     <>

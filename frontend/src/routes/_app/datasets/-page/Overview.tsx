@@ -36,10 +36,12 @@ export function Overview({ dataset, etag }: TabProps) {
   return (
     <>
       {!dataset.accessible && can(user.role, "ask") && (
-        <Note tone="quiet">
+        <div className={classes.above}>
+          <Note tone="quiet">
           You see this dataset because of your role, but have no access: you cannot ask questions of
           it yourself{owner ? ". Give yourself access under “Access”." : "."}
-        </Note>
+          </Note>
+        </div>
       )}
       {dataset.terms !== "" && dataset.accessible && dataset.terms_accepted_at === null && (
         <Terms dataset={dataset} />
