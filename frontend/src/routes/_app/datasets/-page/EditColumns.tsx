@@ -2,23 +2,21 @@ import { Button, Group } from "@mantine/core";
 import { useMemo } from "react";
 
 import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
 import { Note } from "@/components/Note";
 import { Section } from "@/components/Section";
-import { useDraft } from "@/hooks/useDraft";
 import { BoundsFields, SizeFields } from "../-form/BoundsFields";
 import { ColumnsEditor } from "../-form/ColumnsEditor";
 import { countErrors, formOf, schemaOf, tableErrors, type TableForm } from "../-form/table";
 import classes from "./Dataset.module.css";
-import { useUpdate } from "./EditWords";
 import type { TabProps } from "./Overview";
+import { EditNotice, useEdit, useUpdate } from "./useEdit";
 
 /** The public description of the table, edited whole, with what a change of it does. */
 export function EditColumns(props: TabProps & { onClose: () => void }) {
   const { dataset, onClose } = props;
-  const draft = useDraft(`dataset:${dataset.id}:table:${dataset.revision}`, formOf(dataset.table));
-  const form = draft.value;
-  const set = (part: Partial<TableForm>) => draft.set((before) => ({ ...before, ...part }));
+  const edit = useEdit(`dataset:${dataset.id}:table`, formOf(dataset.table));
+  const form = edit.value;
+  const set = (part: Partial<TableForm>) => edit.set((before) => ({ ...before, ...part }));
   const errors = useMemo(() => tableErrors(form), [form]);
   const wrong = countErrors(errors);
   const { submit, busy, error } = useUpdate(props);
@@ -26,7 +24,7 @@ export function EditColumns(props: TabProps & { onClose: () => void }) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        if (wrong === 0) void submit({ table: schemaOf(form) }, draft.clear);
+        if (wrong === 0) void submit({ table: schemaOf(form) }, edit.clear);
       }}
     >
       <Section
@@ -39,7 +37,7 @@ export function EditColumns(props: TabProps & { onClose: () => void }) {
         }
       >
         <div className={classes.stack}>
-          <DraftNotice draft={draft} />
+          <EditNotice edit={edit} />
           <Note tone="wait">
             If a column, its type or its range changes, this dataset answers nothing until you upload
             a version that fits, and an uploaded set of made-up rows is dropped. Descriptions, bounds
@@ -62,7 +60,7 @@ export function EditColumns(props: TabProps & { onClose: () => void }) {
       </Section>
       {error && <ErrorNote error={error} />}
       <Group mt="lg" gap="sm">
-        <Button type="submit" loading={busy} disabled={wrong > 0}>
+        <Button type="submit" loading={busy} disabled={wrong > 0 || edit.stale}>
           Save
         </Button>
         <Button variant="default" onClick={onClose} disabled={busy}>

@@ -1,35 +1,19 @@
 import { Button, Group, Modal, Stack, Textarea, TextInput } from "@mantine/core";
-import { useQueryClient } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
 import { fieldError, type ApiError } from "@/api/problem";
 import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
 import { Note } from "@/components/Note";
-import { useDraft } from "@/hooks/useDraft";
-import { useSubmit } from "@/hooks/useSubmit";
 import type { TabProps } from "./Overview";
-import { updateDataset } from "./queries";
+import { EditNotice, useEdit, useUpdate } from "./useEdit";
 
 interface Props extends TabProps {
   onClose: () => void;
 }
 
-/** Sends a change and has the page show it. */
-export function useUpdate({ dataset, etag, onClose }: Props) {
-  const client = useQueryClient();
-  return useSubmit(async (body: Parameters<typeof updateDataset>[2], done?: () => void) => {
-    await updateDataset(dataset.name, etag, body);
-    done?.();
-    onClose();
-    await client.invalidateQueries({ queryKey: ["dataset", dataset.name] });
-    await client.invalidateQueries({ queryKey: ["datasets"] });
-  });
-}
-
 export function EditWords(props: Props) {
   const { dataset, onClose } = props;
-  const draft = useDraft(`dataset:${dataset.id}:words`, {
+  const edit = useEdit(`dataset:${dataset.id}:words`, {
     title: dataset.title,
     description: dataset.description,
   });
@@ -39,19 +23,20 @@ export function EditWords(props: Props) {
       <Form
         busy={busy}
         error={error}
+        disabled={edit.stale}
         onClose={onClose}
-        onSubmit={() => void submit(draft.value, draft.clear)}
+        onSubmit={() => void submit(edit.value, edit.clear)}
       >
-        <DraftNotice draft={draft} />
+        <EditNotice edit={edit} />
         <TextInput
           label="Title"
           description="One line for people, such as “Hospital stays 2015–2024”."
           maxLength={200}
           data-autofocus
-          value={draft.value.title}
+          value={edit.value.title}
           onChange={(event) => {
             const title = event.currentTarget.value;
-            draft.set((before) => ({ ...before, title }));
+            edit.set((before) => ({ ...before, title }));
           }}
           error={fieldError(error, "title")}
         />
@@ -62,10 +47,10 @@ export function EditWords(props: Props) {
           minRows={5}
           maxRows={16}
           maxLength={20_000}
-          value={draft.value.description}
+          value={edit.value.description}
           onChange={(event) => {
             const description = event.currentTarget.value;
-            draft.set((before) => ({ ...before, description }));
+            edit.set((before) => ({ ...before, description }));
           }}
           error={fieldError(error, "description")}
         />
@@ -76,19 +61,19 @@ export function EditWords(props: Props) {
 
 export function EditTerms(props: Props) {
   const { dataset, onClose } = props;
-  const draft = useDraft(`dataset:${dataset.id}:terms`, dataset.terms);
+  const edit = useEdit(`dataset:${dataset.id}:terms`, dataset.terms);
   const { submit, busy, error } = useUpdate(props);
-  const changed = draft.value !== dataset.terms;
+  const changed = edit.value !== dataset.terms;
   return (
     <Modal opened onClose={onClose} title="Terms of use" size="38rem">
       <Form
         busy={busy}
         error={error}
         onClose={onClose}
-        disabled={!changed}
-        onSubmit={() => void submit({ terms: draft.value }, draft.clear)}
+        disabled={!changed || edit.stale}
+        onSubmit={() => void submit({ terms: edit.value }, edit.clear)}
       >
-        <DraftNotice draft={draft} />
+        <EditNotice edit={edit} />
         <Textarea
           label="What everybody accepts before they ask"
           description="Plain text. Leave it empty for no terms."
@@ -97,17 +82,17 @@ export function EditTerms(props: Props) {
           maxRows={18}
           maxLength={20_000}
           data-autofocus
-          value={draft.value}
-          onChange={(event) => draft.set(event.currentTarget.value)}
+          value={edit.value}
+          onChange={(event) => edit.set(event.currentTarget.value)}
           error={fieldError(error, "terms")}
         />
-        {changed && draft.value !== "" && (
+        {changed && edit.value !== "" && (
           <Note tone="wait">
             Everybody has to accept the new terms before they ask again, those who accepted the
             present ones too. Questions that were approved already are answered.
           </Note>
         )}
-        {changed && draft.value === "" && (
+        {changed && edit.value === "" && (
           <Note>Nobody will have to accept anything any more.</Note>
         )}
       </Form>

@@ -3,10 +3,8 @@ import { useQuery } from "@tanstack/react-query";
 
 import { useSession } from "@/api/session";
 import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
 import { Note } from "@/components/Note";
 import { Section } from "@/components/Section";
-import { useDraft } from "@/hooks/useDraft";
 import { useFilters } from "@/hooks/useFilters";
 import { can } from "@/lib/roles";
 import {
@@ -19,10 +17,10 @@ import {
   type PolicyForm,
 } from "../-form/policy";
 import { PolicyFields } from "../-form/PolicyFields";
-import { useUpdate } from "./EditWords";
 import type { TabProps } from "./Overview";
 import { groupsQuery } from "./queries";
 import classes from "./Rules.module.css";
+import { EditNotice, useEdit, useUpdate } from "./useEdit";
 
 /** A group's name by its id, for those who may read groups. */
 function useGroupNames(): (id: string) => string {
@@ -84,9 +82,9 @@ export function Sentences({
 
 function EditRules(props: TabProps & { named: (id: string) => string; onClose: () => void }) {
   const { dataset, named, onClose } = props;
-  const draft = useDraft(`dataset:${dataset.id}:rules`, policyForm(dataset.policy));
-  const form = draft.value;
-  const set = (part: Partial<PolicyForm>) => draft.set((before) => ({ ...before, ...part }));
+  const edit = useEdit(`dataset:${dataset.id}:rules`, policyForm(dataset.policy));
+  const form = edit.value;
+  const set = (part: Partial<PolicyForm>) => edit.set((before) => ({ ...before, ...part }));
   const errors = policyErrors(form);
   const wrong = Object.keys(errors).length > 0;
   const changes = wrong ? [] : policyChanges(dataset.policy, policyOf(form), named);
@@ -96,11 +94,11 @@ function EditRules(props: TabProps & { named: (id: string) => string; onClose: (
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (!wrong) void submit({ policy: policyOf(form) }, draft.clear);
+          if (!wrong) void submit({ policy: policyOf(form) }, edit.clear);
         }}
       >
         <Stack gap="md" maw="40rem">
-          <DraftNotice draft={draft} />
+          <EditNotice edit={edit} />
           <PolicyFields form={form} set={set} errors={errors} />
           <div role="status" aria-label="What this changes">
             {changes.length > 0 ? (
@@ -118,14 +116,14 @@ function EditRules(props: TabProps & { named: (id: string) => string; onClose: (
           </div>
           {error && <ErrorNote error={error} />}
           <Group gap="sm">
-            <Button type="submit" loading={busy} disabled={changes.length === 0}>
+            <Button type="submit" loading={busy} disabled={changes.length === 0 || edit.stale}>
               Save the rules
             </Button>
             <Button
               variant="default"
               disabled={busy}
               onClick={() => {
-                draft.clear();
+                edit.clear();
                 onClose();
               }}
             >
