@@ -125,10 +125,10 @@ def test_an_owner_edits_words_rules_and_columns(
     page = signed_in(Role.OWNER, "/datasets/edited")
     page.get_by_role("button", name="Edit title and description").click()
     dialog = page.get_by_role("dialog", name="Title and description")
-    dialog.get_by_label("Title").fill("A better title")
+    dialog.get_by_label("Title", exact=True).fill("A better title")
     check_accessible(page)
     page.reload()  # a reload loses nothing
-    expect(dialog.get_by_label("Title")).to_have_value("A better title")
+    expect(dialog.get_by_label("Title", exact=True)).to_have_value("A better title")
     dialog.get_by_role("button", name="Save").click()
     heading(page, "A better title")
 
@@ -162,7 +162,7 @@ def test_an_edit_replaces_nobody_elses_silently(
 ) -> None:
     register(console, population, "raced")
     page = signed_in(Role.OWNER, "/datasets/raced?edit=words")
-    page.get_by_label("Title").fill("Mine")
+    page.get_by_label("Title", exact=True).fill("Mine")
     owner = console.api(Role.OWNER)
     etag = owner.get("/datasets/raced").headers["etag"]
     other = owner.patch("/datasets/raced", json={"title": "Theirs"}, headers={"If-Match": etag})
@@ -172,7 +172,7 @@ def test_an_edit_replaces_nobody_elses_silently(
     expect(page.get_by_role("button", name="Save")).to_be_disabled()
     check_accessible(page)
     page.get_by_role("button", name="Take what is there now").click()
-    expect(page.get_by_label("Title")).to_have_value("Theirs")
+    expect(page.get_by_label("Title", exact=True)).to_have_value("Theirs")
     assert owner.get("/datasets/raced").json()["title"] == "Theirs"
 
 
@@ -223,7 +223,7 @@ def test_from_a_csv_to_ready(
     expect(page.get_by_role("alert")).to_contain_text("Choose a file.")
     page.locator("input[type=file]").set_input_files(file)
     expect(page.get_by_label("Name", exact=True)).to_have_value("hospital_stays")
-    page.get_by_label("Title").fill("Hospital stays")
+    page.get_by_label("Title", exact=True).fill("Hospital stays")
     page.get_by_role("button", name=re.compile("^Next")).click()
 
     expect(page.get_by_role("heading", level=2, name="Whom rows are about")).to_be_focused()

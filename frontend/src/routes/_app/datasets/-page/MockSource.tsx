@@ -42,11 +42,12 @@ export function MockSource({ dataset }: { dataset: Dataset }) {
       // Without an uploaded file there is no comparison to ask for.
       const versions = await unwrap(
         api.GET("/api/v1/datasets/{dataset}/versions", {
-          params: { path, query: { limit: 100 } },
+          params: { path, query: { purpose: "mock", limit: 1 } },
           signal,
         }),
       );
-      if (!versions.items.some((version) => version.purpose === "mock")) return null;
+      const newest = versions.items[0];
+      if (newest === undefined || newest.state === "cancelled") return null;
       try {
         return await unwrap(
           api.GET("/api/v1/datasets/{dataset}/mock/check", { params: { path }, signal }),
