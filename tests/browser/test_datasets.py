@@ -129,7 +129,7 @@ def test_an_owner_edits_words_rules_and_columns(
     check_accessible(page)
     page.reload()  # a reload loses nothing
     expect(dialog.get_by_label("Title", exact=True)).to_have_value("A better title")
-    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Save", exact=True).click()
     heading(page, "A better title")
 
     page.get_by_role("tab", name="Rules").click()
@@ -147,10 +147,10 @@ def test_an_owner_edits_words_rules_and_columns(
     page.get_by_role("button", name="Edit columns and bounds").click()
     page.get_by_label("Largest value of age").fill("-1")
     expect(page.get_by_text("Below the smallest value.")).to_be_visible()
-    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
     page.get_by_label("Largest value of age").fill("110")
     check_accessible(page)
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("table", name="columns")).to_contain_text("0 to 110")
     told = console.api(Role.OWNER).get("/datasets/edited").json()
     assert (told["policy"]["reviewers"], told["policy"]["auto_approve"]) == (2, True)
@@ -169,7 +169,7 @@ def test_an_edit_replaces_nobody_elses_silently(
     assert other.status_code == 200
     # By an event, or by the refusal of what the page sends.
     expect(page.get_by_text("changed by somebody else while you were editing")).to_be_visible()
-    expect(page.get_by_role("button", name="Save")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
     check_accessible(page)
     page.get_by_role("button", name="Take what is there now").click()
     expect(page.get_by_label("Title", exact=True)).to_have_value("Theirs")
