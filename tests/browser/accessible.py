@@ -14,7 +14,11 @@ _RUN = """async () => {
   return found.violations;
 }"""
 
-_SET_THEME = "theme => { document.documentElement.dataset.mantineColorScheme = theme; }"
+# Colours that move to the other theme's have arrived two frames later.
+_SET_THEME = """theme => {
+  document.documentElement.dataset.mantineColorScheme = theme;
+  return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
 
 
 @lru_cache(maxsize=1)

@@ -99,6 +99,19 @@ const look = EditorView.theme({
   ".cm-diagnostic-error": { borderLeft: "3px solid var(--c-bad)" },
 });
 
+/* Text typed over a selection: left to itself, Chromium would give it the look of what it replaces
+   in a style attribute, which the Content-Security-Policy refuses with an error. */
+const plainReplacing = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const text = event.data;
+    if (event.inputType !== "insertText" || !text || view.composing) return false;
+    if (view.state.selection.main.empty || /^["'([]$/.test(text)) return false;
+    view.dispatch(view.state.replaceSelection(text), { userEvent: "input.type", scrollIntoView: true });
+    event.preventDefault();
+    return true;
+  },
+});
+
 const language = new Compartment();
 
 /** SQL for one dataset. Tab moves on to the next field; Ctrl-Space offers what can be written. */
@@ -146,6 +159,7 @@ export default function SqlEditor(props: Props) {
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onChange(update.state.doc.toString());
           }),
+          plainReplacing,
           look,
         ],
       }),
