@@ -105,8 +105,16 @@ const plainReplacing = EditorView.domEventHandlers({
   beforeinput(event, view) {
     const text = event.data;
     if (event.inputType !== "insertText" || !text || view.composing) return false;
-    if (view.state.selection.main.empty || /^["'([]$/.test(text)) return false;
-    view.dispatch(view.state.replaceSelection(text), { userEvent: "input.type", scrollIntoView: true });
+    const range = event.getTargetRanges()[0];
+    if (!range || range.collapsed || /^["'([]$/.test(text)) return false;
+    const from = view.posAtDOM(range.startContainer, range.startOffset);
+    const insert = view.state.toText(text);
+    view.dispatch({
+      changes: { from, to: view.posAtDOM(range.endContainer, range.endOffset), insert },
+      selection: { anchor: from + insert.length },
+      userEvent: "input.type",
+      scrollIntoView: true,
+    });
     event.preventDefault();
     return true;
   },
