@@ -57,6 +57,8 @@ SHOTS = (
     Shot("dataset-researcher", _first("/datasets", "/datasets/{name}"), RESEARCHER),
     Shot("dataset-new", "/datasets/new"),
     Shot("ask", "/ask", RESEARCHER),
+    Shot("ask-answered", _first("/requests", "/ask?dataset={dataset}&request={id}"), RESEARCHER),
+    Shot("ask-saved", "/ask?dataset=meps&tab=saved", RESEARCHER),
     Shot("review", "/review"),
     Shot("requests", "/requests"),
     Shot("request", _first("/requests", "/requests/{id}")),

@@ -3,15 +3,17 @@
 Everything here comes from public facts: the declared table, the policy, the asker's accounts.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.datasets import DatasetPolicy
-from carrel_protocol.api.requests import Price, QueryAsk
+from carrel_protocol.api.requests import Price, QueryAsk, RunState
 from carrel_protocol.canonical import tagged_hash
 from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
+from carrel_protocol.privacy import PrivacyTarget
 from carrel_site.core.errors import InvalidInput
 from carrel_site.core.http import Caller
 from carrel_site.datasets import service as datasets
@@ -29,8 +31,14 @@ from carrel_site.pricing.price import (
 )
 from carrel_site.pricing.sql import parse_sql
 from carrel_site.pricing.words import in_words
-from carrel_site.requests import policies
+from carrel_site.requests import policies, repository
+from carrel_site.requests.fitting import largest_that_fits
 from carrel_site.requests.standing import Standing, standing
+from carrel_site.runs import clock
+from carrel_site.runs import repository as run_rows
+
+FORGOTTEN = {RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED}
+"""How a run ends that leaves no answer to give again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,44 @@ def quote(
         memo_key=_memo_key(content, accounts.mine.id),
         standing=known,
     )
+
+
+def advised(session: Session, caller: Caller, ask: QueryAsk) -> Price:
+    """The price of `ask`, with what would fit if it does not, and whether it was asked before."""
+    quoted = quote(session, caller, ask)
+    found: dict[str, object] = {}
+    earlier = repository.by_memo(session, quoted.memo_key)
+    if earlier is not None and not _forgotten(session, earlier.id):
+        found["asked_before"] = earlier.id
+    if not quoted.price.affordable:
+        found["fits"] = largest_that_fits(ask.target, _admits(session, caller, quoted))
+    return quoted.price.model_copy(update=found)
+
+
+def _forgotten(session: Session, request_id: str) -> bool:
+    """Whether its run publicly ended without an answer: then asking again pays anew."""
+    run = run_rows.of_request(session, request_id)
+    return run is not None and clock.public_state(run[0]) in FORGOTTEN
+
+
+def _admits(session: Session, caller: Caller, quoted: Quote) -> Callable[[PrivacyTarget], bool]:
+    content = quoted.content
+    accounts = ledger.purse(session, quoted.dataset.population_id, caller.user_id)
+
+    def admits(target: PrivacyTarget) -> bool:
+        orders = ledger.limits_of(accounts.mine).orders_milli
+        priced = price_query(
+            content.plan, content.table, content.bounds, target, orders_milli=orders
+        )
+        return all(
+            ledger.admits(
+                account,
+                ledger.charge_of(account, priced.cost(ledger.limits_of(account).orders_milli)),
+            )
+            for account in accounts
+        )
+
+    return admits
 
 
 def _plan(ask: QueryAsk, dataset: AnswerableDataset) -> QueryPlan:

@@ -26,7 +26,7 @@ from carrel_site.core.idempotency import once
 from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
 from carrel_site.requests import listing, service, views
-from carrel_site.requests.quote import quote
+from carrel_site.requests.quote import advised
 from carrel_site.requests.service import DecisionKind
 from carrel_site.site import Site
 
@@ -42,8 +42,8 @@ Filter = Annotated[str | None, Query(max_length=320)]
 
 @router.post("/prices", operation_id="price_query")
 def price(asked: QueryAsk, site: SiteDep, caller: Asker) -> Price:
-    """What a question would cost and leave. Asks nothing and reserves nothing."""
-    return site.db.read(lambda session: quote(session, caller, asked).price)
+    """What a question would cost and leave, and what would fit. Asks and reserves nothing."""
+    return site.db.read(lambda session: advised(session, caller, asked))
 
 
 @router.post("/requests", status_code=201, operation_id="create_request")

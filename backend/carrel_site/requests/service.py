@@ -35,15 +35,13 @@ from carrel_site.pricing import price
 from carrel_site.requests import policies, repository, states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
 from carrel_site.requests.models import Comment, Request, Vote
-from carrel_site.requests.quote import Quote, quote
+from carrel_site.requests.quote import FORGOTTEN, Quote, quote
 from carrel_site.requests.standing import standing
 from carrel_site.runs import clock
 from carrel_site.runs import repository as run_rows
 from carrel_site.runs import service as runs
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
-
-_FORGOTTEN = {RunState.FAILED, RunState.CANCELLED, RunState.EXPIRED}
 
 DecisionKind = Literal["approve", "reject", "return"]
 
@@ -340,7 +338,7 @@ def _asked_before(session: Session, memo_key: str) -> Request | None:
     found = run_rows.of_request(session, request.id)
     if found is not None:
         run = found[0]
-        if clock.is_public(run) and RunState(run.state) in _FORGOTTEN:
+        if clock.is_public(run) and RunState(run.state) in FORGOTTEN:
             locked = repository.lock(session, request.id)
             assert locked is not None
             locked.memo_key = ""

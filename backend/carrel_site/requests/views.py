@@ -1,5 +1,6 @@
 """Requests as they are shown, and to whom votes show."""
 
+from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Person
@@ -14,12 +15,15 @@ from carrel_protocol.api.requests import (
     Vote,
 )
 from carrel_protocol.jobs import QueryContent
+from carrel_protocol.privacy import PrivacyTarget
+from carrel_protocol.schema import UnitBounds
 from carrel_site.accounts import groups as group_rows
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
 from carrel_site.outputs.models import Output
+from carrel_site.pricing.words import to_sql
 from carrel_site.requests import models, policies, repository
 from carrel_site.requests.listing import Listed
 from carrel_site.requests.service import Asked, etag_of
@@ -28,6 +32,8 @@ from carrel_site.runs import models as run_models
 from carrel_site.runs import repository as runs
 from carrel_site.runs import views as run_views
 from carrel_site.site import Site
+
+_TARGET: TypeAdapter[PrivacyTarget] = TypeAdapter(PrivacyTarget)
 
 
 def person(user: User) -> Person:
@@ -84,6 +90,7 @@ def _assembled(
     votes: tuple[Vote, ...],
     groups: tuple[str, ...],
 ) -> Request:
+    content = QueryContent.model_validate(request.content)
     return Request(
         id=request.id,
         kind="query",
@@ -93,7 +100,10 @@ def _assembled(
         purpose=request.purpose,
         state=RequestState(request.state),
         sql=request.sql,
-        content=QueryContent.model_validate(request.content),
+        as_sql=request.sql or to_sql(content.plan, dataset),
+        target=_TARGET.validate_python(request.target),
+        bounds=UnitBounds.model_validate(request.bounds) if request.bounds else None,
+        content=content,
         content_hash=request.content_hash,
         price=Price.model_validate(request.price),
         run=run,

@@ -9,9 +9,17 @@
 import createClient from "openapi-fetch";
 
 import { ApiError, problemOf, SignInDeclined, unreachable } from "./problem";
-import type { paths } from "./schema";
+import type { components, paths } from "./schema";
 
 export type { components } from "./schema";
+
+/** What an answer is as `unwrap` gives it: openapi-fetch makes lists of the schema's pairs. */
+type Plain<T> = T extends (infer E)[]
+  ? Plain<E>[]
+  : T extends object
+    ? { [K in keyof T]: Plain<T[K]> }
+    : T;
+export type Schemas = Plain<components["schemas"]>;
 
 const SAFE = new Set(["GET", "HEAD"]);
 

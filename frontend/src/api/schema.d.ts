@@ -1017,7 +1017,7 @@ export interface paths {
         put?: never;
         /**
          * Price
-         * @description What a question would cost and leave. Asks nothing and reserves nothing.
+         * @description What a question would cost and leave, and what would fit. Asks and reserves nothing.
          */
         post: operations["price_query"];
         delete?: never;
@@ -3359,6 +3359,8 @@ export interface components {
              * @enum {string}
              */
             approval: "automatic" | "review";
+            /** Asked Before */
+            asked_before?: string | null;
             /** Costs */
             costs: [
                 number,
@@ -3370,6 +3372,8 @@ export interface components {
             epsilon: number | null;
             /** Expected Errors */
             expected_errors: components["schemas"]["ExpectedError"][];
+            /** Fits */
+            fits?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
             /** Groups */
             groups: number;
             /** In Words */
@@ -3585,6 +3589,12 @@ export interface components {
         };
         /** Request */
         Request: {
+            /**
+             * As Sql
+             * @default
+             */
+            as_sql: string;
+            bounds?: components["schemas"]["UnitBounds"] | null;
             content: components["schemas"]["QueryContent"];
             /** Content Hash */
             content_hash: string;
@@ -3626,6 +3636,8 @@ export interface components {
             /** Sql */
             sql: string | null;
             state: components["schemas"]["RequestState"];
+            /** Target */
+            target?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
             /**
              * Updated At
              * Format: date-time

@@ -1,8 +1,8 @@
 import { formatDuration, formatEpsilon, formatShare, plural } from "@/lib/format";
-import type { components } from "@/api/schema";
+import type { Schemas } from "@/api/client";
 import classes from "./PlanInWords.module.css";
 
-type Price = components["schemas"]["Price"];
+type Price = Schemas["Price"];
 
 /** What a question computes and what it costs, for somebody who does not read SQL. */
 export function PlanInWords({ price, brief = false }: { price: Price; brief?: boolean }) {

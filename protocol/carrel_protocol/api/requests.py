@@ -92,6 +92,12 @@ class Price(Received):
     approval: Literal["automatic", "review"]
     plan: QueryPlan
     in_words: str
+    fits: PrivacyTarget | None = None
+    """Beside a price that cannot be paid: the most exact target of the same kind that can.
+    None where nothing can, and in a request's own price."""
+    asked_before: str | None = None
+    """The request of yours that asked exactly this: asking again gives its answer, and costs
+    nothing. None in a request's own price."""
 
 
 class Comment(Received):
@@ -149,6 +155,12 @@ class Request(Received):
     purpose: str
     state: RequestState
     sql: str | None
+    as_sql: str = ""
+    """The question in SQL, whichever way it was asked."""
+    target: PrivacyTarget | None = None
+    """How private it was asked to be. Sites before this field send None."""
+    bounds: UnitBounds | None = None
+    """Those it was asked with, instead of the dataset's own bounds per unit."""
     content: QueryContent
     content_hash: str
     price: Price
