@@ -167,11 +167,29 @@ _SESSION_STILL = (
 _EVERY_SCOPE = frozenset(Scope)
 
 
+_KEY_ENDED = select(ApiKey.revoked_at, ApiKey.expires_at).where(
+    ApiKey.secret_hash == bindparam("secret_hash")
+)
+
+
+def _refusal(site: Site, secret: str, at: datetime) -> Unauthenticated:
+    """Why a key opens nothing. Whoever holds its secret may know what became of it."""
+    row = site.db.look_up(_KEY_ENDED, secret_hash=digest_secret(secret))
+    if row is None:
+        return Unauthenticated("This API key is unknown, expired or revoked.")
+    revoked_at, expires_at = tuple(row)
+    if revoked_at is not None:
+        return Unauthenticated(f"This API key was revoked on {revoked_at:%Y-%m-%d at %H:%M} UTC.")
+    if expires_at <= at:
+        return Unauthenticated(f"This API key expired on {expires_at:%Y-%m-%d at %H:%M} UTC.")
+    return Unauthenticated("This API key's owner may not use the site any more.")
+
+
 def _by_key(site: Site, secret: str, *, note: bool) -> Caller:
     at = now()
     row = site.db.look_up(_KEY, secret_hash=digest_secret(secret), at=at)
     if row is None:
-        raise Unauthenticated("This API key is unknown, expired or revoked.")
+        raise _refusal(site, secret, at)
     user_id, name, email, role, scopes, key_id, used = tuple(row)
     if note and (used is None or at - used > _USE_NOTED_EVERY):
         noted = update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at)

@@ -56,6 +56,23 @@ class Request(Base):
     expires_at: Mapped[datetime | None] = mapped_column(Timestamp)
 
 
+class Round(Base):
+    """What a request asked until it was edited. What it asks now stands in the request itself."""
+
+    __tablename__ = "request_rounds"
+
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[str]
+    sql: Mapped[str | None]
+    target: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    bounds: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content_hash: Mapped[str]
+    price: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    replaced_at: Mapped[datetime] = mapped_column(Timestamp)
+
+
 class Vote(Base):
     """A decision on what its reviewer was shown. Votes of earlier rounds stay, and do not count."""
 

@@ -1094,6 +1094,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/requests/{request_id}/background": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Background
+         * @description Beside the request itself: who asks, what budgets have left, and which rules apply.
+         */
+        get: operations["get_request_background"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/requests/{request_id}/comments": {
         parameters: {
             query?: never;
@@ -1172,6 +1192,26 @@ export interface paths {
          * @description Ask for changes, with a reason the researcher can read.
          */
         post: operations["return_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/rounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rounds
+         * @description What a request asked as first made and after each edit; what it asks now comes last.
+         */
+        get: operations["list_rounds"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1890,6 +1930,20 @@ export interface components {
             epsilon: number;
             /** Share Reserved */
             share_reserved: number;
+            /** Share Spent */
+            share_spent: number;
+        };
+        /**
+         * AccountUse
+         * @description How far an account is used, and what a request takes of it: shares of the account's limit.
+         */
+        AccountUse: {
+            /** Account Id */
+            account_id: string | null;
+            /** Admits */
+            admits: boolean;
+            /** Share Price */
+            share_price: number;
             /** Share Spent */
             share_spent: number;
         };
@@ -3632,6 +3686,11 @@ export interface components {
              * @default false
              */
             reused: boolean;
+            /**
+             * Round
+             * @default 1
+             */
+            round: number;
             run: components["schemas"]["Run"] | null;
             /** Sql */
             sql: string | null;
@@ -3647,6 +3706,19 @@ export interface components {
             votes: components["schemas"]["Vote"][];
             /** Votes Needed */
             votes_needed: number;
+        };
+        /**
+         * RequestBackground
+         * @description What a reviewer weighs beside the request itself.
+         */
+        RequestBackground: {
+            history: components["schemas"]["RequesterHistory"];
+            mine: components["schemas"]["AccountUse"] | null;
+            policy: components["schemas"]["DatasetPolicy"];
+            /** Policy Changed */
+            policy_changed: boolean;
+            standing: components["schemas"]["Standing"] | null;
+            together: components["schemas"]["AccountUse"] | null;
         };
         /** RequestCreate */
         RequestCreate: {
@@ -3690,6 +3762,31 @@ export interface components {
             target?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
         };
         /**
+         * RequestRound
+         * @description What a request asked in one round: as first made, or after an edit.
+         */
+        RequestRound: {
+            /** As Sql */
+            as_sql: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            bounds: components["schemas"]["UnitBounds"];
+            /** Content Hash */
+            content_hash: string;
+            /** Number */
+            number: number;
+            price: components["schemas"]["Price"];
+            /** Purpose */
+            purpose: string;
+            /** Replaced At */
+            replaced_at: string | null;
+            /** Target */
+            target: components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"];
+        };
+        /**
          * RequestState
          * @enum {string}
          */
@@ -3730,6 +3827,28 @@ export interface components {
             votes_cast: number;
             /** Votes Needed */
             votes_needed: number;
+        };
+        /**
+         * RequesterHistory
+         * @description What else the requester asked, of their latest 1000 requests.
+         */
+        RequesterHistory: {
+            /** Active */
+            active: boolean;
+            /** Approved */
+            approved: number;
+            /** Asked */
+            asked: number;
+            /** Rejected */
+            rejected: number;
+            role: components["schemas"]["Role"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Undecided */
+            undecided: number;
         };
         /**
          * RhoTarget
@@ -3810,6 +3929,7 @@ export interface components {
             queued_at: string;
             /** Request Id */
             request_id: string | null;
+            standing?: components["schemas"]["Standing"] | null;
             state: components["schemas"]["RunState"];
             /** Version Id */
             version_id: string | null;
@@ -4111,6 +4231,20 @@ export interface components {
             services: components["schemas"]["ServiceHealth"][];
         };
         /**
+         * Standing
+         * @description How an account behaved in the last 30 days, as far as that is public.
+         */
+        Standing: {
+            /** Account Id */
+            account_id: string;
+            /** Failures */
+            failures: number;
+            /** Overruns */
+            overruns: number;
+            /** Paused */
+            paused: boolean;
+        };
+        /**
          * TableSchema
          * @description A table's public metadata. `unit_column` is never selectable and not among `columns`.
          */
@@ -4317,6 +4451,11 @@ export interface components {
             /** Reason */
             reason: string;
             reviewer: components["schemas"]["Person"];
+            /**
+             * Round
+             * @default 1
+             */
+            round: number;
         };
         /**
          * WorkItem
@@ -11166,6 +11305,100 @@ export interface operations {
             };
         };
     };
+    get_request_background: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestBackground"];
+                };
+            };
+            /** @description No key was sent, or it is unknown, expired or revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_comments: {
         parameters: {
             query?: never;
@@ -11686,6 +11919,100 @@ export interface operations {
             };
         };
     };
+    list_rounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestRound"][];
+                };
+            };
+            /** @description No key was sent, or it is unknown, expired or revoked. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     withdraw_request: {
         parameters: {
             query?: never;
@@ -11796,6 +12123,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Rows in a page. */
                 limit?: number;
+                /** @description Your own alone. */
+                mine?: boolean;
                 state?: components["schemas"]["RunState"][] | null;
                 failed?: boolean | null;
                 /** @description Went on past its deadline: for owners and auditors. */
