@@ -82,7 +82,9 @@ export function FirstSteps({ role }: { role: Role }) {
           words: (
             <>
               You see what it takes of your budget, and how exact the answer will be, before you
-              ask. <Link to="/ask">Ask one</Link>
+              ask. <Link to="/ask" search={{}}>
+                Ask one
+              </Link>
             </>
           ),
           done: data.requests,
