@@ -14,6 +14,8 @@ interface Step {
   done: boolean;
 }
 
+const NOTHING_CHOSEN = { dataset: undefined, request: undefined, tab: undefined };
+
 /** What comes first on a site that is new, or new to somebody; gone once it is all done. */
 export function FirstSteps({ role }: { role: Role }) {
   const owner = role === "owner";
@@ -82,7 +84,7 @@ export function FirstSteps({ role }: { role: Role }) {
           words: (
             <>
               You see what it takes of your budget, and how exact the answer will be, before you
-              ask. <Link to="/ask" search={{}}>
+              ask. <Link to="/ask" search={NOTHING_CHOSEN}>
                 Ask one
               </Link>
             </>

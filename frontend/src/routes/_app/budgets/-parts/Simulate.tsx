@@ -41,11 +41,11 @@ export function Simulate({ account }: { account: Account }) {
       <div className={classes.simulate}>
         <Stack gap="lg">
           <div>
-            <div id="simulate-epsilon">
+            <div>
               Epsilon for each: <strong>{formatEpsilon(epsilon)}</strong>
             </div>
             <Slider
-              aria-labelledby="simulate-epsilon"
+              thumbLabel="Epsilon for each"
               thumbProps={{ "aria-valuetext": `epsilon ${formatEpsilon(epsilon)}` }}
               min={-3}
               max={1}
