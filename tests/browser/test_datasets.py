@@ -258,7 +258,7 @@ def test_from_a_csv_to_ready(
     page.get_by_label("A new population").check()
     page.get_by_label("Name of the population").fill("stays_people")
     bought = page.get_by_role("status", name="What it buys everyone together")
-    expect(bought).to_contain_text("counts of all 1,000 units, each right to ± 1 %")
+    expect(bought).to_contain_text("counts of all 1,000 units, each right to ±\u00a01\u00a0%")
     expect(bought.get_by_role("definition").first).to_have_text(re.compile(r"^[\d,]+$"))
     first = bought.get_by_role("definition").first.text_content()
     page.get_by_label("ε of everyone together").fill("1")
