@@ -56,6 +56,13 @@ SHOTS = (
     Shot("dataset", _first("/datasets", "/datasets/{name}")),
     Shot("dataset-researcher", _first("/datasets", "/datasets/{name}"), RESEARCHER),
     Shot("dataset-new", "/datasets/new"),
+    Shot("dataset-new-budget", "/datasets/new?step=budget"),
+    *(
+        Shot(f"dataset-{tab}", _first("/datasets", f"/datasets/{{name}}?tab={tab}"))
+        for tab in ("mock", "budget", "rules", "versions", "access", "activity")
+    ),
+    Shot("dataset-columns", _first("/datasets", "/datasets/{name}?edit=columns")),
+    Shot("dataset-edit-rules", _first("/datasets", "/datasets/{name}?tab=rules&edit=rules")),
     Shot("ask", "/ask", RESEARCHER),
     Shot("ask-answered", _first("/requests", "/ask?dataset={dataset}&request={id}"), RESEARCHER),
     Shot("ask-saved", "/ask?dataset=meps&tab=saved", RESEARCHER),

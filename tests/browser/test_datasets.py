@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
@@ -258,7 +258,7 @@ def test_from_a_csv_to_ready(
     page.get_by_label("A new population").check()
     page.get_by_label("Name of the population").fill("stays_people")
     bought = page.get_by_role("status", name="What it buys everyone together")
-    expect(bought).to_contain_text("counts of all 1,000 units, each right to ± 1 %")
+    expect(bought).to_contain_text("counts of all 1,000 units, each right to ±\u00a01\u00a0%")
     expect(bought.get_by_role("definition").first).to_have_text(re.compile(r"^[\d,]+$"))
     first = bought.get_by_role("definition").first.text_content()
     page.get_by_label("ε of everyone together").fill("1")
@@ -304,11 +304,10 @@ def test_an_upload_is_paused_and_goes_on_after_a_reload(
     other.write_text(file.read_text().replace("north", "south"))  # as long, and another
     page = signed_in(Role.OWNER, "/datasets/large?tab=versions")
 
-    def slowly(route: Route) -> None:
-        page.wait_for_timeout(400)
-        route.continue_()
-
-    page.route("**/api/v1/uploads/*", slowly)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 800_000}
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send("Network.emulateNetworkConditions", slow)
     page.locator("input[type=file]").first.set_input_files(file)
     card = page.get_by_role("region", name="Upload of large.csv")
     bar = card.get_by_role("progressbar")
@@ -322,7 +321,7 @@ def test_an_upload_is_paused_and_goes_on_after_a_reload(
     arrived = console.api(Role.OWNER).get("/datasets/large/uploads").json()[0]["offset"]
     assert 0 < arrived < file.stat().st_size
 
-    page.unroute("**/api/v1/uploads/*")
+    network.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
     page.reload()
     left = page.get_by_role("region", name="Unfinished upload")
     expect(left).to_contain_text("large.csv, unfinished")

@@ -49,11 +49,11 @@ export function BudgetBuys({ limits, units, whose }: Props) {
       <dl className={classes.buys}>
         <Buy
           count={bought?.counts_within_one_percent}
-          words={`counts of all ${formatCount(wanted.units)} units, each right to ± 1 %`}
+          words={`counts of all ${formatCount(wanted.units)} units, each right to ±\u00a01\u00a0%`}
         />
         <Buy
           count={bought?.means_within}
-          words="means of a number between 0 and 1, each right to ± 0.01"
+          words="means of a number between 0 and 1, each right to ±\u00a00.01"
         />
         <Buy
           count={bought?.example_queries}

@@ -66,7 +66,8 @@ export function FromValues({ form, set, file }: Props) {
           an age lies between 0 and 120, whatever the oldest person here is.
         </Note>
         <p className="soft">
-          The values are read in this browser. Nothing is sent, and you can change every proposal.
+          The values are read in this browser. Nothing is sent, and you can change every proposal. The
+          rough sizes of the next step are proposed too, to one digit.
         </p>
         <Checkbox
           label="I understand that these ranges and lists tell something of the people in the file"

@@ -197,8 +197,9 @@ function Summary({
         {form.description && <p style={{ whiteSpace: "pre-line" }}>{form.description}</p>}
       </Row>
       <Row step="people" title="Unit">
-        <code>{table.unit || "none"}</code>, {plural(Number(table.rowsPerUnit) || 0, "row")} of one
-        unit count, {table.rowsPerGroup} in a group, in {plural(Number(table.groupsPerUnit) || 0, "group")}
+        <code>{table.unit || "none"}</code>. Of one unit, {plural(Number(table.rowsPerUnit) || 0, "row")}{" "}
+        in all, {plural(Number(table.rowsPerGroup) || 0, "row")} in a group and{" "}
+        {plural(Number(table.groupsPerUnit) || 0, "group")} may count.
       </Row>
       <Row step="columns" title="Columns">
         {columns.length > 0 ? (

@@ -63,7 +63,7 @@ export function Wizard({ step, onRestart }: { step: Step; onRestart: () => void 
     <>
       <DraftNotice draft={{ restored: draft.restored, clear: restart }} />
       <div className={classes.wizard}>
-        <nav aria-label="Steps of registering">
+        <nav className={classes.nav} aria-label="Steps of registering">
           <ol className={classes.steps}>
             {STEPS.map((each, place) => (
               <li key={each}>
