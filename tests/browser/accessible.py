@@ -14,10 +14,12 @@ _RUN = """async () => {
   return found.violations;
 }"""
 
-# Colours that move to the other theme's have arrived two frames later.
-_SET_THEME = """theme => {
+# Colours are inherited in steps, each a transition of its own, however short: wait for the last.
+_SET_THEME = """async (theme) => {
   document.documentElement.dataset.mantineColorScheme = theme;
-  return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const frame = () => new Promise(requestAnimationFrame);
+  do { await frame(); await frame(); }
+  while (document.getAnimations().some((each) => each instanceof CSSTransition));
 }"""
 
 

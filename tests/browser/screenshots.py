@@ -65,6 +65,8 @@ SHOTS = (
     Shot("runs", "/runs"),
     Shot("budgets", "/budgets"),
     Shot("budgets-researcher", "/budgets", RESEARCHER),
+    Shot("budget", _first("/budgets", "/budgets/{mine[id]}"), RESEARCHER),
+    Shot("notifications", "/notifications"),
     Shot("people", "/people"),
     Shot("audit", "/audit"),
     Shot("settings", "/settings"),

@@ -27,7 +27,6 @@ class Request(Base):
             "ix_requests_purpose",
             text("to_tsvector('simple'::regconfig, purpose)"),
             postgresql_using="gin",
-            postgresql_where=text("purpose <> ''"),
         ),
         Index("ix_requests_expiry", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
     )
@@ -55,6 +54,23 @@ class Request(Base):
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     updated_at: Mapped[datetime] = mapped_column(Timestamp)
     expires_at: Mapped[datetime | None] = mapped_column(Timestamp)
+
+
+class Round(Base):
+    """What a request asked until it was edited. What it asks now stands in the request itself."""
+
+    __tablename__ = "request_rounds"
+
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[str]
+    sql: Mapped[str | None]
+    target: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    bounds: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    content: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    content_hash: Mapped[str]
+    price: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    replaced_at: Mapped[datetime] = mapped_column(Timestamp)
 
 
 class Vote(Base):

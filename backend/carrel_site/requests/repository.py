@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RequestState
 from carrel_site.accounts.models import User
-from carrel_site.requests.models import Comment, Request, Vote
+from carrel_site.requests.models import Comment, Request, Round, Vote
 
 _WAITING = (RequestState.SUBMITTED.value, RequestState.OVER_BUDGET.value)
 
@@ -50,6 +50,29 @@ def comments(session: Session, request_id: str) -> list[tuple[Comment, User]]:
         .order_by(Comment.at, Comment.id)
     )
     return [(row[0], row[1]) for row in session.execute(query)]
+
+
+def rounds(session: Session, request_id: str) -> list[Round]:
+    """What the request asked before each of its edits, oldest first."""
+    query = select(Round).where(Round.request_id == request_id).order_by(Round.number)
+    return list(session.scalars(query))
+
+
+_LATEST = 1000
+"""So many requests tell enough of whoever made them; counting more would cost more."""
+
+
+def states_of(session: Session, requester_id: str) -> dict[str, int]:
+    """How many of a person's latest requests are in each state."""
+    latest = (
+        select(Request.state)
+        .where(Request.requester_id == requester_id)
+        .order_by(Request.created_at.desc(), Request.id.desc())
+        .limit(_LATEST)
+        .subquery()
+    )
+    query = select(latest.c.state, func.count().label("n")).group_by(latest.c.state)
+    return {row.state: row.n for row in session.execute(query)}
 
 
 def expired(session: Session, at: datetime) -> list[str]:

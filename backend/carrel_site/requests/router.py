@@ -14,8 +14,10 @@ from carrel_protocol.api.requests import (
     QueryAsk,
     ReasonedDecision,
     Request,
+    RequestBackground,
     RequestCreate,
     RequestEdit,
+    RequestRound,
     RequestState,
     RequestSummary,
 )
@@ -25,7 +27,7 @@ from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import once
 from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
-from carrel_site.requests import listing, service, views
+from carrel_site.requests import background, listing, service, views
 from carrel_site.requests.quote import advised
 from carrel_site.requests.service import DecisionKind
 from carrel_site.site import Site
@@ -183,6 +185,24 @@ def queue(request_id: str, site: SiteDep, caller: Asker) -> Request:
         )
 
     return site.db.transact(work)
+
+
+@router.get("/requests/{request_id}/rounds", operation_id="list_rounds")
+def rounds(request_id: str, site: SiteDep, caller: Reader) -> tuple[RequestRound, ...]:
+    """What a request asked as first made and after each edit; what it asks now comes last."""
+    return site.db.read(
+        lambda session: views.rounds(session, service.visible(session, caller, request_id))
+    )
+
+
+@router.get("/requests/{request_id}/background", operation_id="get_request_background")
+def get_background(request_id: str, site: SiteDep, caller: Reader) -> RequestBackground:
+    """Beside the request itself: who asks, what budgets have left, and which rules apply."""
+    return site.db.read(
+        lambda session: background.background(
+            session, caller, service.visible(session, caller, request_id)
+        )
+    )
 
 
 @router.get("/requests/{request_id}/comments", operation_id="list_comments")

@@ -5,7 +5,7 @@ approves does all of it in one transaction and leaves nothing when it cannot be 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy.orm import Session
@@ -34,7 +34,7 @@ from carrel_site.ledger.errors import BudgetExceeded
 from carrel_site.pricing import price
 from carrel_site.requests import policies, repository, states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
-from carrel_site.requests.models import Comment, Request, Vote
+from carrel_site.requests.models import Comment, Request, Round, Vote
 from carrel_site.requests.quote import FORGOTTEN, Quote, quote
 from carrel_site.requests.standing import standing
 from carrel_site.runs import clock
@@ -42,6 +42,8 @@ from carrel_site.runs import repository as run_rows
 from carrel_site.runs import service as runs
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
+
+_EDITED = "Edited the request; earlier votes no longer count."
 
 DecisionKind = Literal["approve", "reject", "return"]
 
@@ -140,7 +142,8 @@ def edit(
     earlier = _asked_before(session, quoted.memo_key)
     if earlier is not None and earlier.id != request.id:
         raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
-    before = request.content_hash
+    before, at = request.content_hash, now()
+    session.add(_as_it_was(request, at))
     request.round += 1
     _take_content(request, asked, quoted)
     request.purpose = purpose
@@ -153,7 +156,7 @@ def edit(
         _move(request, RequestState.SUBMITTED)
     else:
         _touch(request)
-    _note(session, request, caller.user_id, "Edited the request; earlier votes no longer count.")
+    _note(session, request, caller.user_id, _EDITED, at=at)
     record(
         session,
         caller.user_id,
@@ -357,6 +360,21 @@ def _take_content(request: Request, asked: QueryAsk, quoted: Quote) -> None:
     request.memo_key = quoted.memo_key
 
 
+def _as_it_was(request: Request, replaced_at: datetime) -> Round:
+    return Round(
+        request_id=request.id,
+        number=request.round,
+        purpose=request.purpose,
+        sql=request.sql,
+        target=request.target,
+        bounds=request.bounds,
+        content=request.content,
+        content_hash=request.content_hash,
+        price=request.price,
+        replaced_at=replaced_at,
+    )
+
+
 def _queue_or_wait(session: Session, site: Site, request: Request) -> None:
     try:
         _queue_approved(session, site, request)
@@ -429,7 +447,12 @@ def _touch(request: Request) -> None:
 
 
 def _note(
-    session: Session, request: Request, author_id: str, text: str, kind: str = "event"
+    session: Session,
+    request: Request,
+    author_id: str,
+    text: str,
+    kind: str = "event",
+    at: datetime | None = None,
 ) -> Comment:
     note = Comment(
         id=new_id("com"),
@@ -437,7 +460,7 @@ def _note(
         author_id=author_id,
         kind=kind,
         text=text,
-        at=now(),
+        at=at or now(),
     )
     session.add(note)
     return note

@@ -1,5 +1,7 @@
 """Requests as they are shown, and to whom votes show."""
 
+from datetime import datetime
+
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
 
@@ -8,6 +10,7 @@ from carrel_protocol.api.requests import (
     Comment,
     Price,
     Request,
+    RequestRound,
     RequestState,
     RequestSummary,
     Run,
@@ -114,6 +117,39 @@ def _assembled(
         created_at=request.created_at,
         updated_at=request.updated_at,
         expires_at=request.expires_at,
+        round=request.round,
+    )
+
+
+def rounds(session: Session, request: models.Request) -> tuple[RequestRound, ...]:
+    """What the request asked in each round, oldest first; what it asks now comes last."""
+    dataset = session.get_one(Dataset, request.dataset_id).name
+    shown: list[RequestRound] = []
+    asked_at = request.created_at
+    for earlier in repository.rounds(session, request.id):
+        shown.append(_round(dataset, earlier, earlier.number, asked_at, earlier.replaced_at))
+        asked_at = earlier.replaced_at
+    return (*shown, _round(dataset, request, request.round, asked_at, None))
+
+
+def _round(
+    dataset: str,
+    row: models.Request | models.Round,
+    number: int,
+    asked_at: datetime,
+    ended: datetime | None,
+) -> RequestRound:
+    content = QueryContent.model_validate(row.content)
+    return RequestRound(
+        number=number,
+        purpose=row.purpose,
+        as_sql=row.sql or to_sql(content.plan, dataset),
+        target=_TARGET.validate_python(row.target),
+        bounds=content.bounds,
+        content_hash=row.content_hash,
+        price=Price.model_validate(row.price),
+        asked_at=asked_at,
+        replaced_at=ended,
     )
 
 
@@ -160,6 +196,7 @@ def _votes(session: Session, caller: Caller, request: models.Request) -> tuple[V
             reason=vote.reason,
             counts=policies.counts(vote, request),
             at=vote.at,
+            round=vote.round,
         )
         for vote, reviewer in repository.votes(session, request.id)
         if not _blind(caller, request, vote.reviewer_id, current=policies.counts(vote, request))

@@ -17,6 +17,7 @@ from carrel_site.core.http import Caller, SiteDep, recheck, require
 from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
 from carrel_site.requests import repository as request_rows
+from carrel_site.requests.background import standing_of
 from carrel_site.requests.service import may_see
 from carrel_site.runs import clock, listing, repository, service, views
 from carrel_site.site import Site
@@ -35,6 +36,7 @@ def list_runs(
     caller: Annotated[Caller, require(Permission.REQUESTS_READ)],
     cursor: Cursor = None,
     limit: Limit = 50,
+    mine: Annotated[bool, Query(description="Your own alone.")] = False,
     state: Annotated[list[RunState] | None, Query(max_length=8)] = None,
     failed: bool | None = None,
     overran: Annotated[
@@ -49,7 +51,7 @@ def list_runs(
         raise Forbidden("Which runs overran is for owners and auditors to know.")
     wanted = listing.Wanted(
         as_they_are=as_they_are,
-        asked_by=None if may_see(caller, "") else caller.user_id,
+        asked_by=caller.user_id if mine or not may_see(caller, "") else None,
         states=tuple(state or ()),
         failed=failed,
         overran=overran,
@@ -127,10 +129,15 @@ def cancel_run(
 )
 def get_run_diagnostics(run_id: str, site: SiteDep) -> RunDiagnostics:
     """Why a run failed and what it took: private facts, for the owner and the auditor."""
-    run = site.db.read(lambda session: repository.get(session, run_id))
-    if run is None:
-        raise NotFound("There is no such run.")
-    return views.diagnostics(run)
+
+    def work(session: Session) -> RunDiagnostics:
+        run = repository.get(session, run_id)
+        if run is None:
+            raise NotFound("There is no such run.")
+        known = standing_of(session, run.account_id) if run.account_id is not None else None
+        return views.diagnostics(run).model_copy(update={"standing": known})
+
+    return site.db.read(work)
 
 
 def _look(site: Site, caller: Caller, run_id: str) -> tuple[Run, datetime | None]:

@@ -520,7 +520,8 @@ export interface paths {
         };
         /**
          * List Versions
-         * @description A dataset's versions with sizes, digests and ingest reports: private facts.
+         * @description A dataset's versions, or its uploaded mocks, with sizes, digests and ingest reports:
+         *     private facts.
          */
         get: operations["list_versions"];
         put?: never;
@@ -671,32 +672,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/invitations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Invitations
-         * @description Everybody who was ever invited, newest first.
-         */
-        get: operations["list_invitations"];
-        put?: never;
-        /**
-         * Create Invitation
-         * @description Invite somebody. The link is in this answer alone, and mailed where mail is set up; a new
-         *     invitation replaces the one that its address had.
-         */
-        post: operations["create_invitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/invitations/accept": {
+    "/api/v1/invitation/accept": {
         parameters: {
             query?: never;
             header?: never;
@@ -716,7 +692,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/invitations/lookup": {
+    "/api/v1/invitation/lookup": {
         parameters: {
             query?: never;
             header?: never;
@@ -730,6 +706,31 @@ export interface paths {
          * @description What an invitation says, for whoever holds its link.
          */
         post: operations["look_up_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Invitations
+         * @description Everybody who was ever invited, newest first.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Create Invitation
+         * @description Invite somebody. The link is in this answer alone, and mailed where mail is set up; a new
+         *     invitation replaces the one that its address had.
+         */
+        post: operations["create_invitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1093,6 +1094,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/requests/{request_id}/background": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Background
+         * @description Beside the request itself: who asks, what budgets have left, and which rules apply.
+         */
+        get: operations["get_request_background"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/requests/{request_id}/comments": {
         parameters: {
             query?: never;
@@ -1171,6 +1192,26 @@ export interface paths {
          * @description Ask for changes, with a reason the researcher can read.
          */
         post: operations["return_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/rounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rounds
+         * @description What a request asked as first made and after each edit; what it asks now comes last.
+         */
+        get: operations["list_rounds"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1406,6 +1447,26 @@ export interface paths {
         get: operations["read_settings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/test_email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Test Email
+         * @description Send an e-mail to yourself at once, past the queue, and say what the mail server said.
+         */
+        post: operations["send_test_email"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1869,6 +1930,20 @@ export interface components {
             epsilon: number;
             /** Share Reserved */
             share_reserved: number;
+            /** Share Spent */
+            share_spent: number;
+        };
+        /**
+         * AccountUse
+         * @description How far an account is used, and what a request takes of it: shares of the account's limit.
+         */
+        AccountUse: {
+            /** Account Id */
+            account_id: string | null;
+            /** Admits */
+            admits: boolean;
+            /** Share Price */
+            share_price: number;
             /** Share Spent */
             share_spent: number;
         };
@@ -2466,6 +2541,14 @@ export interface components {
             rows: number;
             /** Units */
             units: number;
+        };
+        /**
+         * EmailSent
+         * @description A test message that was handed over for sending.
+         */
+        EmailSent: {
+            /** To */
+            to: string;
         };
         /**
          * EpsilonTarget
@@ -3603,6 +3686,11 @@ export interface components {
              * @default false
              */
             reused: boolean;
+            /**
+             * Round
+             * @default 1
+             */
+            round: number;
             run: components["schemas"]["Run"] | null;
             /** Sql */
             sql: string | null;
@@ -3618,6 +3706,19 @@ export interface components {
             votes: components["schemas"]["Vote"][];
             /** Votes Needed */
             votes_needed: number;
+        };
+        /**
+         * RequestBackground
+         * @description What a reviewer weighs beside the request itself.
+         */
+        RequestBackground: {
+            history: components["schemas"]["RequesterHistory"];
+            mine: components["schemas"]["AccountUse"] | null;
+            policy: components["schemas"]["DatasetPolicy"];
+            /** Policy Changed */
+            policy_changed: boolean;
+            standing: components["schemas"]["Standing"] | null;
+            together: components["schemas"]["AccountUse"] | null;
         };
         /** RequestCreate */
         RequestCreate: {
@@ -3661,6 +3762,31 @@ export interface components {
             target?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
         };
         /**
+         * RequestRound
+         * @description What a request asked in one round: as first made, or after an edit.
+         */
+        RequestRound: {
+            /** As Sql */
+            as_sql: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            bounds: components["schemas"]["UnitBounds"];
+            /** Content Hash */
+            content_hash: string;
+            /** Number */
+            number: number;
+            price: components["schemas"]["Price"];
+            /** Purpose */
+            purpose: string;
+            /** Replaced At */
+            replaced_at: string | null;
+            /** Target */
+            target: components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"];
+        };
+        /**
          * RequestState
          * @enum {string}
          */
@@ -3701,6 +3827,28 @@ export interface components {
             votes_cast: number;
             /** Votes Needed */
             votes_needed: number;
+        };
+        /**
+         * RequesterHistory
+         * @description What else the requester asked, of their latest 1000 requests.
+         */
+        RequesterHistory: {
+            /** Active */
+            active: boolean;
+            /** Approved */
+            approved: number;
+            /** Asked */
+            asked: number;
+            /** Rejected */
+            rejected: number;
+            role: components["schemas"]["Role"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Undecided */
+            undecided: number;
         };
         /**
          * RhoTarget
@@ -3781,6 +3929,7 @@ export interface components {
             queued_at: string;
             /** Request Id */
             request_id: string | null;
+            standing?: components["schemas"]["Standing"] | null;
             state: components["schemas"]["RunState"];
             /** Version Id */
             version_id: string | null;
@@ -4082,6 +4231,20 @@ export interface components {
             services: components["schemas"]["ServiceHealth"][];
         };
         /**
+         * Standing
+         * @description How an account behaved in the last 30 days, as far as that is public.
+         */
+        Standing: {
+            /** Account Id */
+            account_id: string;
+            /** Failures */
+            failures: number;
+            /** Overruns */
+            overruns: number;
+            /** Paused */
+            paused: boolean;
+        };
+        /**
          * TableSchema
          * @description A table's public metadata. `unit_column` is never selectable and not among `columns`.
          */
@@ -4185,6 +4348,8 @@ export interface components {
              * @enum {string}
              */
             purpose: "version" | "mock";
+            /** Sha256 */
+            sha256?: string | null;
             /** Size */
             size: number;
             /**
@@ -4286,6 +4451,11 @@ export interface components {
             /** Reason */
             reason: string;
             reviewer: components["schemas"]["Person"];
+            /**
+             * Round
+             * @default 1
+             */
+            round: number;
         };
         /**
          * WorkItem
@@ -4393,7 +4563,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4402,7 +4572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4492,7 +4662,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_LedgerEntry_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4501,7 +4671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4588,7 +4758,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4597,7 +4767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4691,7 +4861,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountHistory"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4700,7 +4870,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4789,7 +4959,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4798,7 +4968,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4896,7 +5066,7 @@ export interface operations {
                     "application/json": components["schemas"]["Simulation"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4905,7 +5075,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5010,7 +5180,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_AuditEvent_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5019,7 +5189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5102,7 +5272,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5111,7 +5281,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5194,7 +5364,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedHead"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5203,7 +5373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5286,7 +5456,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditKey"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5295,7 +5465,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5378,7 +5548,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5387,7 +5557,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5475,7 +5645,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_PopulationBudget_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5484,7 +5654,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5571,7 +5741,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetPreviewResult"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5580,7 +5750,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5683,7 +5853,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Dataset_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5692,7 +5862,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5782,7 +5952,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5791,7 +5961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5886,7 +6056,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5895,7 +6065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5990,7 +6160,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5999,7 +6169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6112,7 +6282,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6121,7 +6291,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6214,7 +6384,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"] | components["schemas"]["GroupAccess"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6223,7 +6393,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6317,7 +6487,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6326,7 +6496,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6426,7 +6596,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Activity_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6435,7 +6605,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6520,7 +6690,7 @@ export interface operations {
                     "application/json": components["schemas"]["Budget"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6529,7 +6699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6618,7 +6788,7 @@ export interface operations {
                     "application/json": components["schemas"]["Mock"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6627,7 +6797,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6711,7 +6881,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6720,7 +6890,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6819,7 +6989,7 @@ export interface operations {
                     "application/json": components["schemas"]["MockCheck"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6828,7 +6998,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6923,7 +7093,7 @@ export interface operations {
                     "application/json": components["schemas"]["MockCheck"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6932,7 +7102,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7022,7 +7192,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7031,7 +7201,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7126,7 +7296,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7135,7 +7305,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7228,7 +7398,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7237,7 +7407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7314,6 +7484,7 @@ export interface operations {
     list_versions: {
         parameters: {
             query?: {
+                purpose?: "version" | "mock";
                 /** @description `next_cursor` of the page before this one. */
                 cursor?: string | null;
                 /** @description Rows in a page. */
@@ -7337,7 +7508,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_DatasetVersion_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7346,7 +7517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7441,7 +7612,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7450,7 +7621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7546,7 +7717,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7555,7 +7726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7644,7 +7815,7 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7653,7 +7824,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7741,7 +7912,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Group_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7750,7 +7921,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7840,7 +8011,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7849,7 +8020,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7944,7 +8115,7 @@ export interface operations {
                     "application/json": components["schemas"]["GroupWithMembers"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7953,7 +8124,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8037,7 +8208,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8046,7 +8217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8148,7 +8319,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8157,7 +8328,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8251,7 +8422,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8260,7 +8431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8354,7 +8525,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8363,7 +8534,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8455,7 +8626,7 @@ export interface operations {
                     "application/json": components["schemas"]["Home"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8464,7 +8635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8475,208 +8646,6 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description What was sent is not valid; `errors` says where. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on the site. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The site's database or broker does not answer. Try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_invitations: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before this one. */
-                cursor?: string | null;
-                /** @description Rows in a page. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_Invitation_"];
-                };
-            };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Your role, or your key's scopes, do not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or you may not see it. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description What was sent is not valid; `errors` says where. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on the site. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The site's database or broker does not answer. Try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_invitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InvitationCreate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InvitationWithLink"];
-                };
-            };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Your role, or your key's scopes, do not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or you may not see it. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It does not fit the present state; `code` and `advice` say why. */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8905,6 +8874,208 @@ export interface operations {
             };
         };
     };
+    list_invitations: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before this one. */
+                cursor?: string | null;
+                /** @description Rows in a page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invitation_"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationWithLink"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_invitation: {
         parameters: {
             query?: never;
@@ -8923,7 +9094,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8932,7 +9103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9029,7 +9200,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9038,7 +9209,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9125,7 +9296,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9134,7 +9305,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9226,7 +9397,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9235,7 +9406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9327,7 +9498,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9336,7 +9507,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9423,7 +9594,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9432,7 +9603,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9526,7 +9697,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9535,7 +9706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9633,7 +9804,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Notification_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9642,7 +9813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9728,7 +9899,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationsRead"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9737,7 +9908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9831,7 +10002,7 @@ export interface operations {
                     "application/json": components["schemas"]["Notification"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9840,7 +10011,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10109,7 +10280,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Population_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10118,7 +10289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10208,7 +10379,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10217,7 +10388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10312,7 +10483,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10321,7 +10492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10411,7 +10582,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Account_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10420,7 +10591,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10507,7 +10678,7 @@ export interface operations {
                     "application/json": components["schemas"]["Price"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10516,7 +10687,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10625,7 +10796,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RequestSummary_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10634,7 +10805,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10723,7 +10894,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10732,7 +10903,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10826,7 +10997,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10835,7 +11006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10926,7 +11097,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10935,7 +11106,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11051,7 +11222,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11060,7 +11231,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11080,6 +11251,100 @@ export interface operations {
             };
             /** @description It does not fit the present state; `code` and `advice` say why. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_request_background: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestBackground"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11154,7 +11419,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11163,7 +11428,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11254,7 +11519,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11263,7 +11528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11357,7 +11622,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11366,7 +11631,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11464,7 +11729,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11473,7 +11738,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11571,7 +11836,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11580,7 +11845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11600,6 +11865,100 @@ export interface operations {
             };
             /** @description It does not fit the present state; `code` and `advice` say why. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_rounds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestRound"][];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11674,7 +12033,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11683,7 +12042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11764,6 +12123,8 @@ export interface operations {
                 cursor?: string | null;
                 /** @description Rows in a page. */
                 limit?: number;
+                /** @description Your own alone. */
+                mine?: boolean;
                 state?: components["schemas"]["RunState"][] | null;
                 failed?: boolean | null;
                 /** @description Went on past its deadline: for owners and auditors. */
@@ -11785,7 +12146,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RunSummary_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11794,7 +12155,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11881,7 +12242,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11890,7 +12251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11975,7 +12336,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11984,7 +12345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12078,7 +12439,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunDiagnostics"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12087,7 +12448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12177,7 +12538,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_SavedQuery_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12186,7 +12547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12276,7 +12637,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12285,7 +12646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12379,7 +12740,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12388,7 +12749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12471,7 +12832,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12480,7 +12841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12578,7 +12939,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12587,7 +12948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12679,7 +13040,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionInfo"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12688,7 +13049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12856,7 +13217,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12865,7 +13226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12957,7 +13318,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12966,7 +13327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13049,7 +13410,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13058,7 +13419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13150,7 +13511,7 @@ export interface operations {
                     "application/json": components["schemas"]["SiteSettings"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13159,7 +13520,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13170,6 +13531,107 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_test_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailSent"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13566,7 +14028,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13575,7 +14037,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13658,7 +14120,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13667,7 +14129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13770,7 +14232,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13779,7 +14241,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13873,7 +14335,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13882,7 +14344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13983,7 +14445,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_User_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13992,7 +14454,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14082,7 +14544,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14091,7 +14553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14185,7 +14647,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14194,7 +14656,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14286,7 +14748,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14295,7 +14757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14394,7 +14856,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14403,7 +14865,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14492,7 +14954,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14501,7 +14963,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14594,7 +15056,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14603,7 +15065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14697,7 +15159,7 @@ export interface operations {
                     "application/json": components["schemas"]["PasswordResetLink"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14706,7 +15168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14798,7 +15260,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14807,7 +15269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14901,7 +15363,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14910,7 +15372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15002,7 +15464,7 @@ export interface operations {
                     "application/json": components["schemas"]["Worker"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15011,7 +15473,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15098,7 +15560,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15107,7 +15569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15199,7 +15661,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15208,7 +15670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;

@@ -16,8 +16,15 @@ export function LiveEvents() {
   const client = useQueryClient();
   useEffect(() => {
     let source: EventSource | null = null;
+    let heard = false;
     const listen = () => {
       source = new EventSource("/api/v1/events/stream");
+      source.addEventListener("sync", () => {
+        // The stream began anew: what changed in between was not told.
+        const stale = heard ? new Set(Object.values(STALE).flat()) : [];
+        for (const key of stale) void client.invalidateQueries({ queryKey: [key] });
+        heard = true;
+      });
       for (const [kind, keys] of Object.entries(STALE)) {
         source.addEventListener(kind, () => {
           for (const key of keys) void client.invalidateQueries({ queryKey: [key] });

@@ -104,6 +104,13 @@ export const theme = createTheme({
     DrawerHeader: { defaultProps: { role: "presentation" } },
     Drawer: { defaultProps: { overlayProps: { color: "var(--c-overlay)", backgroundOpacity: 1 } } },
     // Without its placeholder, which is no item of a menu: the first item gets the focus.
+    SegmentedControl: {
+      defaultProps: { withItemsBorders: false },
+      styles: {
+        root: { background: "var(--c-sunken)" },
+        indicator: { background: "var(--c-raised)" },
+      },
+    },
     Menu: { defaultProps: { shadow: "md", radius: "sm", withInitialFocusPlaceholder: false } },
     Popover: { defaultProps: { shadow: "md", radius: "sm" } },
     Tooltip: {

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from carrel_protocol.answers import QueryAnswer
-from carrel_protocol.api.common import Person, SignedHead
+from carrel_protocol.api.common import Person, Role, SignedHead
+from carrel_protocol.api.datasets import DatasetPolicy
 from carrel_protocol.base import READABLE, Received, Sent, Text
 from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
@@ -116,6 +117,8 @@ class Vote(Received):
     counts: bool
     """False once an edit has voided it."""
     at: datetime
+    round: int = 1
+    """Which of the request's rounds it was about: 1 as first asked, one more with each edit."""
 
 
 class Decision(Sent):
@@ -175,6 +178,74 @@ class Request(Received):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime | None
+    round: int = 1
+    """1 as first asked, one more with each edit."""
+
+
+class RequestRound(Received):
+    """What a request asked in one round: as first made, or after an edit."""
+
+    number: int
+    purpose: str
+    as_sql: str
+    """The question in SQL, whichever way it was asked."""
+    target: PrivacyTarget
+    bounds: UnitBounds
+    content_hash: str
+    price: Price
+    asked_at: datetime
+    replaced_at: datetime | None
+    """When an edit put another in its place; None for what is asked now."""
+
+
+class AccountUse(Received):
+    """How far an account is used, and what a request takes of it: shares of the account's limit."""
+
+    account_id: str | None
+    """None for whoever may not see the account itself."""
+    share_spent: float
+    """Spent and reserved; what the request itself has reserved or spent is part of it."""
+    share_price: float
+    admits: bool
+    """Whether it could pay for the request now."""
+
+
+class Standing(Received):
+    """How an account behaved in the last 30 days, as far as that is public."""
+
+    account_id: str
+    failures: int
+    overruns: int
+    paused: bool
+    """So many failures that it may not ask until an owner has looked."""
+
+
+class RequesterHistory(Received):
+    """What else the requester asked, of their latest 1000 requests."""
+
+    role: Role
+    since: datetime
+    """When they joined the site."""
+    active: bool
+    asked: int
+    approved: int
+    rejected: int
+    undecided: int
+
+
+class RequestBackground(Received):
+    """What a reviewer weighs beside the request itself."""
+
+    history: RequesterHistory
+    mine: AccountUse | None
+    """The requester's account; None when they have no budget at this population any more."""
+    together: AccountUse | None
+    """Everyone's together."""
+    standing: Standing | None
+    policy: DatasetPolicy
+    """The dataset's rules as they are now."""
+    policy_changed: bool
+    """Whether the rules have changed since this was asked."""
 
 
 class RequestSummary(Received):
@@ -249,6 +320,8 @@ class RunDiagnostics(Received):
     wall_ms: float | None
     overran: bool
     failure: str | None
+    standing: Standing | None = None
+    """Of the account that paid; None for a run that nobody asked for."""
 
 
 class Excuse(Sent):

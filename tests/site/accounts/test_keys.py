@@ -34,7 +34,12 @@ def test_a_revoked_key_ends_at_once(app_site: AppSite) -> None:
     for _ in range(2):
         gone = app_site.call(app_site.researcher, "DELETE", f"/keys/{made['id']}")
         assert gone.status_code == 204
-    assert app_site.call(made["secret"], "GET", "/me").status_code == 401
+    refused = app_site.call(made["secret"], "GET", "/me")
+    assert refused.status_code == 401
+    # Its holder is told what became of it; whoever guesses is not.
+    assert "was revoked on" in refused.json()["detail"]
+    guessed = app_site.call("ck_" + "A" * 43, "GET", "/me").json()["detail"]
+    assert "unknown, expired or revoked" in guessed
 
 
 def test_an_expired_key_is_refused(app_site: AppSite) -> None:
@@ -42,7 +47,9 @@ def test_an_expired_key_is_refused(app_site: AppSite) -> None:
     secret = app_site.site.db.transact(
         lambda session: make_key(session, owner, lives=timedelta(seconds=-1))
     )
-    assert app_site.call(secret, "GET", "/me").status_code == 401
+    refused = app_site.call(secret, "GET", "/me")
+    assert refused.status_code == 401
+    assert "expired on" in refused.json()["detail"]
 
 
 def test_deactivation_ends_every_key_for_good(app_site: AppSite) -> None:

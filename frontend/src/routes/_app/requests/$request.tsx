@@ -1,9 +1,158 @@
-import { createFileRoute } from "@tanstack/react-router";
+import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { createFileRoute, Link } from "@tanstack/react-router";
+import { useState } from "react";
 
+import { requestQuery, type RequestFull } from "@/api/requests";
+import { useSession } from "@/api/session";
+import { CopyButton } from "@/components/CopyButton";
+import { ErrorState } from "@/components/ErrorState";
+import { LoadingState } from "@/components/LoadingState";
+import { Note } from "@/components/Note";
 import { PageHeader } from "@/components/PageHeader";
+import { ResultView } from "@/components/result/ResultView";
+import { RunProgress } from "@/components/result/RunProgress";
+import { Section } from "@/components/Section";
+import { Time } from "@/components/Time";
+import { useFilters } from "@/hooks/useFilters";
+import { text } from "@/lib/search";
+import { Actions } from "./-Actions";
+import { EditForm } from "./-EditForm";
+import { Question } from "./-Question";
+import { RequestBadge } from "./-State";
+import { CommentForm, Thread } from "./-Thread";
+import { VotePanel } from "./-VoteForm";
+import { Weigh } from "./-Weigh";
+import { nextStep, titleOf } from "./-words";
+import classes from "./-request.module.css";
 
-export const Route = createFileRoute("/_app/requests/$request")({ component: RequestPage });
+/** What the address says; a link may leave any of it out. */
+interface Shown {
+  since?: string | undefined;
+}
+
+export const Route = createFileRoute("/_app/requests/$request")({
+  validateSearch: (search: Record<string, unknown>): Shown => ({ since: text(search["since"]) }),
+  component: RequestPage,
+});
+
+/** How often a run on its way is looked at: its end is told by an event, its progress is not. */
+const LOOK_MS = 1000;
 
 function RequestPage() {
-  return <PageHeader title="Request" />;
+  const { request: id } = Route.useParams();
+  const request = useQuery({
+    ...requestQuery(id),
+    refetchInterval: ({ state }) =>
+      state.data?.run && !state.data.run.finished_at ? LOOK_MS : false,
+  });
+  if (request.isPending) {
+    return (
+      <>
+        <PageHeader title="Request" />
+        <LoadingState what="the request" rows={9} />
+      </>
+    );
+  }
+  if (!request.data) {
+    return (
+      <>
+        <PageHeader title="Request" />
+        <ErrorState error={request.error} onRetry={() => void request.refetch()} />
+      </>
+    );
+  }
+  // Another request is another page: nothing typed for one may be sent for the other.
+  return <Conversation key={id} request={request.data} />;
+}
+
+function Conversation({ request }: { request: RequestFull }) {
+  const { user } = useSession();
+  const { filters, setFilters } = useFilters<Shown>();
+  const [editing, setEditing] = useState(false);
+  const mine = request.requester.id === user.id;
+  const { run } = request;
+  const title = titleOf({ ...request, in_words: request.price.in_words });
+  const next = nextStep(request, mine);
+  return (
+    <>
+      <PageHeader
+        title={title}
+        documentTitle={title}
+        badge={<RequestBadge state={request.state} runState={run?.state ?? null} />}
+        eyebrow={
+          <span className={classes.eyebrow}>
+            Request <code>{request.id}</code>
+            <CopyButton value={request.id} label="Copy the request's id" compact />
+          </span>
+        }
+        lead={
+          <>
+            {mine ? "You" : request.requester.name} asked{" "}
+            <Link to="/datasets/$dataset" params={{ dataset: request.dataset }}>
+              {request.dataset}
+            </Link>{" "}
+            <Time at={request.created_at} />
+            {(request.round ?? 1) > 1 && `, now in round ${request.round}`}. {next}
+          </>
+        }
+        actions={<Actions request={request} editing={editing} onEdit={() => setEditing(true)} />}
+      />
+      <div className={classes.page}>
+        <div className={classes.main}>
+          {run?.answer && (
+            <Section title="Result" sheet>
+              <ResultView run={run} request={request} />
+            </Section>
+          )}
+          {run && !run.finished_at && (
+            <Section title="Running" sheet>
+              <RunProgress run={run} />
+            </Section>
+          )}
+          {run?.state === "failed" && (
+            <div className={classes.note}>
+              <Note tone="bad">
+                The run failed. To keep what the data hold private, every failure looks the same
+                from outside; the site's owner can see the reason and help.
+              </Note>
+            </div>
+          )}
+          {editing ? (
+            <Section title="Edit and send again" sheet>
+              <EditForm request={request} onDone={() => setEditing(false)} />
+            </Section>
+          ) : (
+            <Question
+              request={request}
+              since={filters.since ? Number(filters.since) : undefined}
+              onSince={(since) => setFilters({ since: since ? String(since) : undefined })}
+            />
+          )}
+          {mine && request.state === "changes_requested" && !editing && (
+            <div className={classes.note}>
+              <Note tone="wait">
+                <div className={classes.ask}>
+                  <span>A reviewer asks you to change this. Their reason is below.</span>
+                  <Button onClick={() => setEditing(true)}>Edit and send again</Button>
+                </div>
+              </Note>
+            </div>
+          )}
+        </div>
+        <aside className={classes.side} aria-label="What to weigh">
+          <Weigh request={request} />
+        </aside>
+        <div className={classes.talk}>
+          <Section title="Conversation">
+            <Thread request={request} />
+            <div className={classes.below}>
+              <VotePanel request={request} />
+              <CommentForm request={request} />
+            </div>
+          </Section>
+        </div>
+      </div>
+    </>
+  );
 }

@@ -1,0 +1,91 @@
+/** Choosing a dataset or a person for a filter: found by what is typed, kept in the address. */
+
+import { Select } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { api, unwrap } from "@/api/client";
+
+interface PickerProps {
+  value: string | undefined;
+  onChange: (value: string | undefined) => void;
+  label?: string;
+}
+
+interface Choice {
+  value: string;
+  label: string;
+}
+
+interface AnyProps extends PickerProps {
+  label: string;
+  placeholder: string;
+  kind: string;
+  find: (q: string | undefined, signal: AbortSignal) => Promise<Choice[]>;
+}
+
+function Picker({ value, onChange, label, placeholder, kind, find }: AnyProps) {
+  const [typed, setTyped] = useState("");
+  const [asked] = useDebouncedValue(typed, 200);
+  // What is chosen stands in the box; it is not a search of its own.
+  const q = asked === "" || asked === value ? undefined : asked;
+  const found = useQuery({
+    queryKey: [kind, "picker", q],
+    queryFn: ({ signal }) => find(q, signal),
+    placeholderData: keepPreviousData,
+    staleTime: 60_000,
+  });
+  const choices = found.data ?? [];
+  const known = value === undefined || choices.some((choice) => choice.value === value);
+  return (
+    <Select
+      aria-label={label}
+      placeholder={placeholder}
+      searchable
+      clearable
+      value={value ?? null}
+      onChange={(chosen) => onChange(chosen ?? undefined)}
+      onSearchChange={setTyped}
+      data={known ? choices : [...choices, { value, label: value }]}
+      filter={({ options }) => options}
+      nothingFoundMessage={found.isFetching ? "Searching…" : "Nothing found"}
+      clearButtonProps={{ "aria-label": `Clear: ${label}` }}
+      comboboxProps={{ shadow: "md" }}
+    />
+  );
+}
+
+/** By name. */
+export function DatasetPicker({ label = "Dataset", ...props }: PickerProps) {
+  return (
+    <Picker
+      {...props}
+      label={label}
+      kind="datasets"
+      placeholder="Any dataset"
+      find={async (q, signal) => {
+        const query = { limit: 20, ...(q === undefined ? {} : { q }) };
+        const page = await unwrap(api.GET("/api/v1/datasets", { params: { query }, signal }));
+        return page.items.map(({ name }) => ({ value: name, label: name }));
+      }}
+    />
+  );
+}
+
+/** By e-mail; for those who may see people. */
+export function PersonPicker({ label = "Person", ...props }: PickerProps) {
+  return (
+    <Picker
+      {...props}
+      label={label}
+      kind="people"
+      placeholder="Anybody"
+      find={async (q, signal) => {
+        const query = { limit: 20, ...(q === undefined ? {} : { q }) };
+        const page = await unwrap(api.GET("/api/v1/users", { params: { query }, signal }));
+        return page.items.map(({ name, email }) => ({ value: email, label: `${name} (${email})` }));
+      }}
+    />
+  );
+}
