@@ -105,8 +105,11 @@ const plainReplacing = EditorView.domEventHandlers({
   beforeinput(event, view) {
     const text = event.data;
     if (event.inputType !== "insertText" || !text || view.composing) return false;
-    const range = event.getTargetRanges()[0];
-    if (!range || range.collapsed || /^["'([]$/.test(text)) return false;
+    // The browser's selection: the editor's own may not have followed it yet.
+    const selection = document.getSelection();
+    if (!selection?.rangeCount || selection.isCollapsed || /^["'([]$/.test(text)) return false;
+    const range = selection.getRangeAt(0);
+    if (!view.contentDOM.contains(range.commonAncestorContainer)) return false;
     const from = view.posAtDOM(range.startContainer, range.startOffset);
     const insert = view.state.toText(text);
     view.dispatch({
