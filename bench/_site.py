@@ -1,6 +1,7 @@
 """A site for a benchmark: `carrel up` in a directory of its own, with a small dataset."""
 
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -9,10 +10,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -27,6 +29,10 @@ class BenchSite:
 
     url: str
     owner_key: str
+    data: Path
+    """Its data directory."""
+    pid: int
+    """Of `carrel up`, above all its processes."""
 
     def owner(self) -> httpx.Client:
         return httpx.Client(
@@ -82,8 +88,14 @@ class BenchSite:
 
 
 @contextmanager
-def bench_site() -> Iterator[BenchSite]:
-    """`carrel up` on a free port, with its owner; stopped and removed afterwards."""
+def bench_site(
+    settings: Mapping[str, str] = MappingProxyType({}), file_limit: int | None = None
+) -> Iterator[BenchSite]:
+    """`carrel up` on a free port, with its owner; stopped and removed afterwards.
+
+    settings: more of its environment. file_limit: the most bytes that any of its processes can
+    have in one file (RLIMIT_FSIZE); beyond them it is as if the disk were full.
+    """
     directory = Path(tempfile.mkdtemp(prefix="carrel-bench-"))
     log = (directory / "up.log").open("wb")
     data = directory / "site"
@@ -92,8 +104,11 @@ def bench_site() -> Iterator[BenchSite]:
         [*command, "up", "--data-dir", str(data), "--port", str(_free_port())],
         stdout=log,
         stderr=subprocess.STDOUT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, **settings, "PYTHONUNBUFFERED": "1"},
     )
+    if file_limit is not None:
+        # Before it starts anything: what it starts has the same limit.
+        resource.prlimit(up.pid, resource.RLIMIT_FSIZE, (file_limit, file_limit))
     try:
         url = _address(up, data, directory / "up.log")
         token = (data / "secrets" / "setup_token").read_text().strip()
@@ -109,7 +124,7 @@ def bench_site() -> Iterator[BenchSite]:
                 timeout=30.0,
             )
         )
-        yield BenchSite(url, owner["key"]["secret"])
+        yield BenchSite(url, owner["key"]["secret"], data, up.pid)
     finally:
         up.send_signal(signal.SIGTERM)
         up.wait(60)

@@ -118,13 +118,63 @@ class Dataset:
         *,
         format: str | None = None,  # noqa: A002 (the word the API uses)
         timeout: float = 600.0,
+        progress: bool | None = None,
     ) -> wire.DatasetVersion:
         """Bring the data, as the owner: a file, or its bytes, as csv, csv.gz or parquet.
 
-        Waits until a worker has laid it out, and the dataset answers from it. Raises
-        `IngestFailed`, or `WaitTimeout` while it goes on.
+        It goes in pieces: after a lost connection, in this call or in an earlier one, the same
+        file goes on where it was. Waits until a worker has laid it out, and the dataset answers
+        from it. Raises `IngestFailed`, or `WaitTimeout` after `timeout` seconds of that.
         """
-        return upload(self._site._http, self.id, source, format, timeout)
+        return upload(self._site._http, self.id, source, format, "version", timeout, progress)
+
+    def upload_mock(
+        self,
+        source: str | os.PathLike[str] | bytes,
+        *,
+        format: str | None = None,  # noqa: A002 (the word the API uses)
+        timeout: float = 600.0,
+        progress: bool | None = None,
+    ) -> wire.MockCheck:
+        """Bring made-up rows for others to see in place of generated ones, as the owner.
+
+        Every value has to be in its column's domain. Researchers get the rows once they were
+        compared with the private ones and are no more like them than chance explains; what comes
+        back is that comparison, which is yours alone. Raises `IngestFailed`, `WaitTimeout`.
+        """
+        upload(self._site._http, self.id, source, format, "mock", timeout, progress)
+        return self.mock_check
+
+    @property
+    def mock_check(self) -> wire.MockCheck:
+        """For the owner: how the uploaded mock compares with the private rows."""
+        return self._site._http.get(f"datasets/{self.id}/mock/check", wire.MockCheck)
+
+    def accept_mock(self, reason: str) -> wire.MockCheck:
+        """Let researchers have a mock although rows of it are like private ones, as the owner."""
+        body = made(wire.MockAcceptance, version_id=self.mock_check.version_id, reason=reason)
+        path = f"datasets/{self.id}/mock/accept"
+        return self._site._http.write("POST", path, body, wire.MockCheck)
+
+    def remove_mock(self) -> None:
+        """Go back to generated rows, as the owner."""
+        self._site._http.delete(f"datasets/{self.id}/mock")
+
+    @property
+    def terms(self) -> str:
+        """What has to be accepted before anything is asked; empty where there are none."""
+        return self.data.terms
+
+    @property
+    def terms_accepted(self) -> bool:
+        """Whether you accepted the present terms, as of the last refresh."""
+        return not self.terms or self.data.terms_accepted_at is not None
+
+    def accept_terms(self) -> Dataset:
+        """Accept the terms as they were read here; raises `ContentChanged` if they are others."""
+        body = made(wire.TermsAcceptance, revision=self.data.terms_revision)
+        self._site._http.write("POST", f"datasets/{self.id}/terms", body, wire.Dataset)
+        return self.refresh()
 
     @property
     def access(self) -> list[wire.AccessGrant]:
@@ -153,11 +203,17 @@ class Dataset:
         description: str | None = None,
         table: TableSchema | Mapping[str, Any] | None = None,
         policy: wire.DatasetPolicy | Mapping[str, Any] | None = None,
+        terms: str | None = None,
     ) -> Dataset:
         """Change what is given, as the owner. Raises `ContentChanged` if somebody else did since
-        this was read."""
+        this was read. New terms have to be accepted anew by everybody."""
         body = made(
-            wire.DatasetUpdate, title=title, description=description, table=table, policy=policy
+            wire.DatasetUpdate,
+            title=title,
+            description=description,
+            table=table,
+            policy=policy,
+            terms=terms,
         )
         if self._etag is None:  # it came from a list, without one
             self._check_unchanged()
@@ -194,6 +250,9 @@ class Dataset:
         if self.description:
             fields.append(("about", self.description))
         fields += [("population", self.population), ("approval", approval)]
+        if self.terms:
+            accepted = "accepted" if self.terms_accepted else "not accepted: see .terms"
+            fields.append(("terms of use", accepted))
         if not self.ready:
             fields.append(("state", "not ready: its owner has not loaded any data"))
         return fields

@@ -7,9 +7,11 @@
     ├── NotSignedIn               401: the key is unknown, expired or revoked
     ├── Forbidden                 403: this person or key may not do that
     │   ├── NotReviewer           … because they asked it themselves, or are no reviewer
-    │   └── NoBudget              … here: no account, ask the owner for access
+    │   ├── NoBudget              … here: no account, ask the owner for access
+    │   └── TermsNotAccepted      … here: the dataset has terms of use to accept first
     ├── NotFound                  404: it does not exist, or you may not know that it does
     ├── InvalidInput              what was sent does not fit
+    │   ├── ChecksumMismatch      the bytes that arrived are not those that were sent
     │   └── QueryNotAllowed       the question does; `errors` says where, the message shows it
     ├── Conflict                  409: it cannot be done as things stand
     │   ├── BudgetExceeded        the answer costs more than is left
@@ -18,9 +20,11 @@
     │   ├── InvalidTransition     the request's state does not allow it
     │   ├── ContentChanged        it was edited since you read it
     │   ├── DatasetNotReady       no version of the dataset can be asked yet
+    │   ├── UploadOffset          a piece of an upload does not follow what has arrived
     │   └── IdempotencyKeyReused
     ├── RateLimited               429, still after retrying
     ├── SiteUnavailable           502, 503, 504, still after retrying
+    ├── StorageFull               507: the site's disk has no room for an upload
     ├── SiteBroken                500: the site failed; its owner can look up `request_id`
     ├── UnknownProblem            a problem that this version of carrel has no class for
     ├── RequestClosed             a request that ended without an answer
@@ -183,6 +187,33 @@ class NoBudget(Forbidden):
     default_advice = "Ask the site's owner for access to the dataset."
 
 
+class TermsNotAccepted(Forbidden):
+    """The dataset has terms of use that you have not accepted, or that were changed since."""
+
+    knows_better = True
+    default_advice = "Read dataset.terms, and accept them with dataset.accept_terms()."
+
+
+class ChecksumMismatch(InvalidInput):
+    """The bytes that arrived are not those that were announced; they were dropped."""
+
+    default_advice = "Upload the file again; if it was changed meanwhile, that is why."
+
+
+class UploadOffset(Conflict):
+    """A piece of an upload does not begin where the last one ended; `offset` is where."""
+
+    @property
+    def offset(self) -> int | None:
+        return next((error["offset"] for error in self.errors if "offset" in error), None)
+
+
+class StorageFull(CarrelError):
+    """The site's disk has no room. What has arrived of an upload stays, for some days."""
+
+    default_advice = "Have the site's disk cleared, and upload the same file again: it goes on."
+
+
 class KindPaused(Conflict):
     """Too many of your runs of this kind failed; the owner has to look before you go on."""
 
@@ -301,6 +332,10 @@ _BY_CODE: dict[str, type[CarrelError]] = {
     ErrorCode.INVALID_TRANSITION: InvalidTransition,
     ErrorCode.CONTENT_CHANGED: ContentChanged,
     ErrorCode.DATASET_NOT_READY: DatasetNotReady,
+    ErrorCode.TERMS_NOT_ACCEPTED: TermsNotAccepted,
+    ErrorCode.UPLOAD_OFFSET: UploadOffset,
+    ErrorCode.CHECKSUM_MISMATCH: ChecksumMismatch,
+    ErrorCode.STORAGE_FULL: StorageFull,
     ErrorCode.CLAIM_LOST: Conflict,
     ErrorCode.SETUP_DONE: Conflict,
     ErrorCode.RATE_LIMITED: RateLimited,

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
@@ -34,6 +35,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 RETRIED = frozenset({429, 502, 503, 504})
 LONGEST_PAUSE = 60.0
+PIECE_SECONDS = 120.0
+"""How much longer the answer to a piece of an upload may take: the site syncs its disk first."""
 """A site that asks for a longer pause than this gets none: the error is raised at once."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -134,19 +137,23 @@ class Http:
         response = self._send(method, path, body=body, etag=etag, repeatable=repeatable)
         return read(model, _json(response))
 
-    def upload(
+    def piece(
         self,
         path: str,
         chunks: Callable[[], Iterator[bytes]],
         size: int,
+        offset: int,
         model: type[Model],
-        *,
-        params: Mapping[str, Any],
-        patience: float,
     ) -> Model:
-        """POST `size` bytes. `chunks` gives them from the start, once for each try."""
+        """PATCH `size` bytes of an upload, from `offset` on. `chunks` gives them anew each try."""
         response = self._send(
-            "POST", path, params=params, content=chunks, size=size, patience=patience
+            "PATCH",
+            path,
+            content=chunks,
+            size=size,
+            headers={"Upload-Offset": str(offset)},
+            keyed=False,
+            patience=PIECE_SECONDS,
         )
         return read(model, _json(response))
 
@@ -175,8 +182,9 @@ class Http:
         keyed: bool = True,
         repeatable: bool = True,
         patience: float = 0.0,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> httpx.Response:
-        headers = {}
+        headers = dict(headers)
         sent = None if body is None else _encoded(body)
         if sent is not None:
             headers["Content-Type"] = "application/json"

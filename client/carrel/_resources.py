@@ -53,6 +53,7 @@ class Datasets(Resource[Dataset]):
         title: str = "",
         description: str = "",
         policy: dataset_wire.DatasetPolicy | Mapping[str, Any] | None = None,
+        terms: str = "",
     ) -> Dataset:
         """Register a dataset by its public metadata, as the owner. upload() brings its data.
 
@@ -66,18 +67,30 @@ class Datasets(Resource[Dataset]):
             title=title,
             description=description,
             policy=policy or dataset_wire.DatasetPolicy(),
+            terms=terms,
         )
         data = self._site._http.write("POST", "datasets", body, dataset_wire.Dataset)
         return Dataset(self._site, data)
 
-    def list(self, *, limit: int | None = None) -> Page[Dataset]:
-        """A page of `limit` datasets; iterating it goes on to the next."""
+    def list(
+        self,
+        search: str | None = None,
+        *,
+        population: str | None = None,
+        ready: bool | None = None,
+        limit: int | None = None,
+    ) -> Page[Dataset]:
+        """A page of `limit` datasets; iterating it goes on to the next.
+
+        search: words in their names, titles, descriptions or columns. population: whom they are
+        about, by name or id. ready: only those that answer (or that do not).
+        """
         return fetch_page(
             self._site._http,
             "datasets",
             dataset_wire.Dataset,
             lambda data: Dataset(self._site, data),
-            {"limit": limit},
+            {"q": search, "population": population, "ready": ready, "limit": limit},
         )
 
     def get(self, ref: str) -> Dataset:

@@ -13,8 +13,16 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-WRITABLE = ("groups", "invitations")
-DELETABLE = ("sessions", "devices", "password_resets")
+# What may change of a row once it is there: no invitation's role, no session's person.
+CHANGEABLE = {
+    "sessions": "last_seen_at",
+    "devices": "failed_logins, locked_until, last_used_at",
+    "groups": "name, description",
+    "group_members": "",
+    "invitations": "accepted_at, accepted_by, revoked_at",
+    "password_resets": "ended_at",
+}
+KEPT = ("invitations",)
 
 
 def _at(name: str, *, nullable: bool = False) -> sa.Column[object]:
@@ -49,12 +57,12 @@ def upgrade() -> None:
     _sessions()
     _groups()
     _links()
-    for table in WRITABLE:
-        op.execute(f"GRANT SELECT, INSERT, UPDATE ON {table} TO carrel_app")
-    for table in DELETABLE:
-        op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO carrel_app")
-    op.execute("GRANT DELETE ON groups TO carrel_app")
-    op.execute("GRANT SELECT, INSERT, DELETE ON group_members TO carrel_app")
+    for table, columns in CHANGEABLE.items():
+        op.execute(f"GRANT SELECT, INSERT ON {table} TO carrel_app")
+        if columns:
+            op.execute(f"GRANT UPDATE ({columns}) ON {table} TO carrel_app")
+        if table not in KEPT:
+            op.execute(f"GRANT DELETE ON {table} TO carrel_app")
 
 
 def _sessions() -> None:

@@ -31,6 +31,9 @@ def _index(name: str, table: str, *columns: str, **options: object) -> None:
     op.create_index(name, table, [sa.literal_column(column) for column in columns], **options)
 
 
+ENTRY_ORDER = "uq_ledger_entries_account_id_sequence"
+
+
 def upgrade() -> None:
     op.create_table(
         "saved_queries",
@@ -65,7 +68,6 @@ def upgrade() -> None:
         "requests",
         "to_tsvector('simple'::regconfig, purpose)",
         postgresql_using="gin",
-        postgresql_where=sa.text("purpose <> ''"),
     )
     _index("ix_runs_queued", "runs", "queued_at DESC", "id DESC")
     _index("ix_runs_by_account", "runs", "account_id", "queued_at DESC", "id DESC")
@@ -91,9 +93,10 @@ def upgrade() -> None:
         "id DESC",
         postgresql_where=sa.text("kind = 'ingest'"),
     )
-    _index("ix_audit_events_by_action", "audit_events", "action", "sequence")
+    timed = {"postgresql_include": ["at"]}
+    _index("ix_audit_events_by_action", "audit_events", "action", "sequence", **timed)
     _index("ix_audit_events_by_subject", "audit_events", "subject", "sequence")
-    _index("ix_audit_events_by_actor", "audit_events", "actor", "action", "sequence")
+    _index("ix_audit_events_by_actor", "audit_events", "actor", "action", "sequence", **timed)
     _index("ix_audit_events_at", "audit_events", "at")
     _index("ix_ledger_accounts_user_id", "ledger_accounts", "user_id")
     _index(
@@ -102,6 +105,12 @@ def upgrade() -> None:
         "account_id",
         "sequence",
         postgresql_where=sa.text("kind IN ('open', 'raise')"),
+    )
+    # With what an account's history adds up: it is read from the index alone.
+    op.drop_constraint(ENTRY_ORDER, "ledger_entries", type_="unique")
+    op.execute(
+        f"ALTER TABLE ledger_entries ADD CONSTRAINT {ENTRY_ORDER}"
+        " UNIQUE (account_id, sequence) INCLUDE (kind, cost1, cost2, at)"
     )
     for digest in ("source_digest", "units_digest"):
         _index(f"ix_dataset_versions_{digest}", "dataset_versions", digest)
@@ -124,5 +133,7 @@ def downgrade() -> None:
     }.items():
         for name in names:
             op.drop_index(f"ix_{table}_{name}", table_name=table)
+    op.drop_constraint(ENTRY_ORDER, "ledger_entries", type_="unique")
+    op.create_unique_constraint(ENTRY_ORDER, "ledger_entries", ["account_id", "sequence"])
     for name, table in REPLACED.items():
         op.create_index(name, table, [name.removeprefix(f"ix_{table}_")])

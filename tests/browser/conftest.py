@@ -111,6 +111,7 @@ def open_page(browser: Browser, guard_of: Callable[[ConsoleSite], Guard]) -> Ite
             assert reply.status == 201, reply.text()
         page = context.new_page()
         page.goto(path)
+        page.get_by_role("heading", level=1).first.wait_for()
         return page
 
     yield open_one

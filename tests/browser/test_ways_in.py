@@ -130,7 +130,7 @@ def test_an_invitation_is_accepted_by_its_link(open_page: Open, console: Console
 
 
 def test_a_spent_invitation_says_so(open_page: Open, console: ConsoleSite, guard: Guard) -> None:
-    guard.expect(404, "/api/v1/invitations/lookup")
+    guard.expect(404, "/api/v1/invitation/lookup")
     page = open_page(console, "/invitation#not-an-invitation")
     heading(page, "This invitation does not work")
     check_accessible(page)

@@ -60,14 +60,14 @@ def delete_invitation(site: SiteDep, caller: UserManager, invitation_id: Id) -> 
     site.db.transact(lambda session: invitations.revoke(session, invitation_id, caller.user_id))
 
 
-@router.post("/invitations/lookup")
+@router.post("/invitation/lookup")
 def look_up_invitation(site: SiteDep, body: InvitationLookup) -> InvitationFacts:
     """What an invitation says, for whoever holds its link."""
     token = body.token.get_secret_value()
     return site.db.read(lambda session: invitations.look_up(session, site.settings, token))
 
 
-@router.post("/invitations/accept", status_code=201)
+@router.post("/invitation/accept", status_code=201)
 def accept_invitation(
     site: SiteDep, request: Request, response: Response, body: InvitationAccept
 ) -> SessionInfo:

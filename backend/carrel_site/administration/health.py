@@ -11,6 +11,7 @@ from carrel_protocol.api.site import ServiceHealth
 from carrel_site.audit.anchors import latest_anchor
 from carrel_site.core.clock import now
 from carrel_site.core.health import expected_revision
+from carrel_site.events import home
 from carrel_site.runs import beat
 from carrel_site.site import Site
 
@@ -20,7 +21,14 @@ _ANCHORS_LATE = timedelta(minutes=5)
 
 def services(site: Site) -> tuple[ServiceHealth, ...]:
     """Every part, healthy or not; what is away is reported, and never an error."""
-    return (_database(site), _broker(site), _scheduler(site), _log(site), _storage(site))
+    return (
+        _database(site),
+        _broker(site),
+        _scheduler(site),
+        *_workers(site),
+        _log(site),
+        _storage(site),
+    )
 
 
 def _database(site: Site) -> ServiceHealth:
@@ -60,6 +68,26 @@ def _scheduler(site: Site) -> ServiceHealth:
     if not acting:
         return _ill(name, "nobody holds its lock", "Start `carrel beat` (or `carrel up`).")
     return ServiceHealth(name=name, healthy=True, detail="it acts")
+
+
+def _workers(site: Site) -> tuple[ServiceHealth, ...]:
+    """Each worker that is let in; a site without one answers nothing."""
+    try:
+        found = site.db.read(home.workers)
+    except SQLAlchemyError:
+        return ()  # the database says so itself
+    if not found:
+        return (_ill("workers", "none has a credential", "Make one, and start a worker with it."),)
+    return tuple(
+        ServiceHealth(
+            name=f"worker {worker.name}",
+            healthy=worker.healthy,
+            detail=", ".join(worker.queues),
+            advice=None if worker.healthy else "Look whether it runs and reaches the site.",
+            at=worker.last_seen_at,
+        )
+        for worker in found
+    )
 
 
 def _log(site: Site) -> ServiceHealth:

@@ -18,6 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Files": ("data_dir", "storage_dir", "secrets_dir", "anchors_file", "spend_journal_file"),
     "Uploads": ("upload_max_bytes", "upload_max_concurrent"),
     "Limits": ("request_max_bytes", "result_max_bytes", "worker_lease_seconds", "api_threads"),
+    "E-mail": ("smtp_url", "smtp_from"),
     "Logs": ("log_level",),
 }
 OTHER = "Other"

@@ -1,10 +1,11 @@
 """Reading the audit log."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, BeforeValidator
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
@@ -24,6 +25,18 @@ router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 Anyone = Annotated[Caller, require(Permission.AUDIT_HEAD)]
 Filter = Annotated[str | None, Query(max_length=200)]
 
+_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt]")
+
+
+def _written(value: str) -> str:
+    """Refuse what pydantic takes for seconds since 1970: a year that was written alone, say."""
+    if not _DATE.match(value):
+        raise ValueError("a time is written like 2026-01-31T12:00:00Z (RFC 3339)")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written)]
+
 _JSON_LINES = "application/jsonl"
 
 
@@ -36,8 +49,8 @@ def list_audit_events(
         Query(max_length=200, description="Its beginning: `key.` for all that happens to keys."),
     ] = None,
     subject: Filter = None,
-    since: Annotated[AwareDatetime | None, Query(description="At this time or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Before this time.")] = None,
+    since: Annotated[Moment | None, Query(description="At this time or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Before this time.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> Page[AuditEvent]:

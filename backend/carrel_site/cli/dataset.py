@@ -1,8 +1,6 @@
 """`carrel dataset`: registering tables and who may ask of them."""
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,14 +9,15 @@ from pydantic import ValidationError
 
 from carrel_protocol.api.datasets import DatasetPolicy
 from carrel_protocol.schema import TableSchema
+from carrel_site.cli import proposing, uploading
 from carrel_site.cli.rest import DataDirOption, JsonOption, Rest, connect, refuse, table
 
 app = typer.Typer(help="Datasets.", no_args_is_help=True)
 
 _HERE = Path("carrel-data")
-_CHUNK = 1 << 20
-_LONGEST_LOOK = 2.0
-_FORMATS = ("csv.gz", "csv", "parquet")
+UploadArgument = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help=".csv, .csv.gz, .parquet")
+]
 
 
 @app.command("list")
@@ -34,9 +33,7 @@ def list_datasets(data_dir: DataDirOption = _HERE, as_json: JsonOption = False) 
 
 @app.command("add")
 def add_dataset(
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help=".csv, .csv.gz, .parquet")
-    ],
+    file: UploadArgument,
     name: Annotated[str, typer.Option(help="An SQL name")],
     population: Annotated[str, typer.Option(help="Whom it is about")],
     schema: Annotated[
@@ -58,9 +55,7 @@ def add_dataset(
     data_dir: DataDirOption = _HERE,
 ) -> None:
     """Register a table and upload it; a name that is registered gets a new version."""
-    source_format = next((f for f in _FORMATS if file.name.endswith(f".{f}")), None)
-    if source_format is None:
-        refuse(f"{file.name}: upload a .csv, .csv.gz or .parquet file.")
+    uploading.format_of(file)
     declared = _schema(schema)
     rest = connect(data_dir)
     if together is not None:
@@ -78,20 +73,71 @@ def add_dataset(
         }
         rest.call("POST", "datasets", json=body)
         typer.echo(f"{name} is registered.")
-    version = rest.call(
-        "POST",
-        f"datasets/{name}/versions",
-        params={"format": source_format},
-        content=_chunks(file),
-        headers={"Content-Type": "application/octet-stream"},
-    )
+    version = uploading.upload(rest, name, file, purpose="version", resume=True)
     typer.echo(f"{file.name} is uploaded ({version['id']}).")
     _warn_of_same_people(version, population)
     if wait:
-        ready = _wait(rest, name, version["id"])
+        ready = uploading.follow(rest, version)
         if not version["same_people_as"]:
             _warn_of_same_people(ready, population)
         typer.echo(f"{name} answers: {ready['rows']} rows of {ready['units']} units.")
+
+
+@app.command("upload")
+def upload(
+    file: UploadArgument,
+    name: Annotated[str, typer.Option("--dataset", help="The dataset's name or id")],
+    mock: Annotated[
+        bool, typer.Option("--mock", help="Made-up rows for researchers to see")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume/--anew", help="Go on with an unfinished upload of the same file"),
+    ] = True,
+    wait: Annotated[bool, typer.Option("--wait", help="Until it is laid out")] = False,
+    data_dir: DataDirOption = _HERE,
+) -> None:
+    """Upload a new version of a dataset, or a mock; what was interrupted goes on."""
+    rest = connect(data_dir)
+    purpose = "mock" if mock else "version"
+    version = uploading.upload(rest, name, file, purpose=purpose, resume=resume)
+    typer.echo(f"{file.name} is uploaded ({version['id']}).")
+    _warn_of_same_people(version, "its population")
+    if not wait:
+        return
+    ready = uploading.follow(rest, version)
+    if not mock:
+        typer.echo(f"{name} answers: {ready['rows']} rows of {ready['units']} units.")
+        return
+    check = rest.call("GET", f"datasets/{name}/mock/check")
+    if check["state"] == "suspicious":
+        typer.echo(
+            f"{check['exact']} rows equal private ones and {check['near']} are equal or near "
+            f"(by chance at most {check['exact_by_chance']} and {check['near_by_chance']} would "
+            "be): researchers do not get this mock unless you accept it."
+        )
+    else:
+        typer.echo(f"The mock is {check['state']}.")
+
+
+@app.command("propose")
+def propose(
+    file: UploadArgument,
+    from_values: Annotated[
+        bool, typer.Option("--from-values", help="Bounds and categories from the private values")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether you mean that")] = False,
+) -> None:
+    """Print a first draft of a table's public metadata, to correct and use with add --schema."""
+    file_format = uploading.format_of(file)
+    if from_values:
+        typer.echo(proposing.REVEALS, err=True)
+        if not yes:
+            typer.confirm("Take them from the values?", abort=True, err=True)
+    drafted = proposing.draft(file, file_format, from_values=from_values)
+    for note in drafted["notes"]:
+        typer.echo(f"# {note}", err=True)
+    typer.echo(json.dumps(drafted["table"], indent=2, ensure_ascii=False))
 
 
 @app.command("grant")
@@ -131,23 +177,3 @@ def _population(rest: Rest, name: str, together: float, each: float) -> None:
         body = {"name": name, "together": {"epsilon": together}, "each": {"epsilon": each}}
         rest.call("POST", "populations", json=body)
         typer.echo(f"The population {name} is there, with epsilon {together:g} together.")
-
-
-def _wait(rest: Rest, name: str, version_id: str) -> Any:
-    pause = 0.1
-    while True:
-        version = next(
-            (v for v in rest.every(f"datasets/{name}/versions") if v["id"] == version_id), None
-        )
-        if version is None or version["state"] == "failed":
-            refuse(f"ingest failed: {version and version['error']}")
-        if version["state"] == "ready":
-            return version
-        time.sleep(pause)
-        pause = min(_LONGEST_LOOK, pause * 1.5)
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            yield chunk

@@ -40,6 +40,18 @@ class Rest:
             refuse(_reason(reply))
         return reply.json() if reply.content else None
 
+    def attempt(self, method: str, path: str, **options: Any) -> httpx.Response | None:
+        """The reply, whatever it is; None when the site does not answer."""
+        try:
+            return self._http.request(method, path, **options)
+        except httpx.TransportError:
+            return None
+
+    @staticmethod
+    def refuse_for(reply: httpx.Response) -> NoReturn:
+        """Print why the site refused, and exit 1."""
+        refuse(_reason(reply))
+
     def every(self, path: str, **filters: Any) -> Iterator[Any]:
         """The items of all pages of a list."""
         cursor = None

@@ -106,15 +106,20 @@ def _check(caller: Caller, permission: Permission) -> None:
 
 
 def _identify(request: Request) -> Caller:
-    """By key where one is sent, whatever cookies come with it; else by session."""
+    """By key where one is sent, whatever cookies come with it; else by session.
+
+    A request counts as one use, however often it is looked at while it lasts.
+    """
     site = site_of(request)
+    first = not hasattr(request.state, "identified")
+    request.state.identified = True
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
-        return _by_key(site, secret)
+        return _by_key(site, secret, note=first)
     cookie = cookies.read(request, site.settings, cookies.SESSION)
     if cookie is None:
         raise Unauthenticated("No API key was sent, and nobody is signed in.")
-    caller = _by_session(site, cookie)
+    caller = _by_session(site, cookie, note=first)
     csrf.check(request, site.settings, caller.session_id)
     return caller
 
@@ -180,26 +185,26 @@ def _refusal(site: Site, secret: str, at: datetime) -> Unauthenticated:
     return Unauthenticated("This API key's owner may not use the site any more.")
 
 
-def _by_key(site: Site, secret: str) -> Caller:
+def _by_key(site: Site, secret: str, *, note: bool) -> Caller:
     at = now()
     row = site.db.look_up(_KEY, secret_hash=digest_secret(secret), at=at)
     if row is None:
         raise _refusal(site, secret, at)
     user_id, name, email, role, scopes, key_id, used = tuple(row)
-    if used is None or at - used > _USE_NOTED_EVERY:
+    if note and (used is None or at - used > _USE_NOTED_EVERY):
         noted = update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=at)
         _note(site.db, noted, user_id, at)
     return Caller(user_id, name, email, Role(role), frozenset(map(Scope, scopes)), key_id)
 
 
-def _by_session(site: Site, secret: str) -> Caller:
+def _by_session(site: Site, secret: str, *, note: bool) -> Caller:
     at = now()
     idle_since = _idle_since(site, at)
     row = site.db.look_up(_SESSION, secret_hash=digest_secret(secret), at=at, idle_since=idle_since)
     if row is None:
         raise SessionEnded("This session has ended, or was ended.")
     user_id, name, email, role, session_id, seen = tuple(row)
-    if at - seen > min(_USE_NOTED_EVERY, (at - idle_since) / 4):
+    if note and at - seen > min(_USE_NOTED_EVERY, (at - idle_since) / 4):
         noted = update(UserSession).where(UserSession.id == session_id).values(last_seen_at=at)
         _note(site.db, noted, user_id, at)
     return Caller(user_id, name, email, Role(role), _EVERY_SCOPE, "", session_id)

@@ -19,8 +19,9 @@ _ALWAYS = {
     "503": "The site's database or broker does not answer. Try again.",
 }
 _KEYED = {
-    "401": "No key was sent, or it is unknown, expired or revoked.",
-    "403": "Your role, or your key's scopes, do not allow this.",
+    "401": "No key was sent and nobody is signed in, or the key or session has ended.",
+    "403": "Your role, or your key's scopes, do not allow this; or a write lacks its session's "
+    "token.",
 }
 _WRITES = {"409": "It does not fit the present state; `code` and `advice` say why."}
 _CONDITIONAL = {

@@ -32,10 +32,16 @@ def required_permission(route: Any) -> Permission | None:
 
 
 def allowed_methods(request: Request) -> list[str]:
-    """The methods that the request's path takes, over all routes that share it."""
+    """The methods that the request's path takes, over all routes that share it.
+
+    A path that is written out (`/invitations/lookup`) is not one with an id in that place.
+    """
     methods: set[str] = set()
+    written_out: set[str] = set()
     for route in api_routes(request.app):
         match, _ = route.matches(request.scope)
         if match is not Match.NONE:
             methods |= set(route.methods or ())
-    return sorted(methods)
+        if route.path_format == request.scope["path"]:
+            written_out |= set(route.methods or ())
+    return sorted(written_out or methods)

@@ -26,6 +26,7 @@ from carrel_site.datasets.errors import (
     ChecksumMismatch,
     StorageFull,
     UploadAtAnotherOffset,
+    UploadEmpty,
     UploadEnded,
     UploadsBusy,
 )
@@ -41,12 +42,19 @@ _NOTED_EVERY = 64 << 20
 
 
 def create(session: Session, site: Site, ref: str, asked: UploadCreate, actor: str) -> UploadView:
-    """Announce a file. Raises `PayloadTooLarge`, `UploadsBusy`, and `StorageFull` before a byte
-    was sent that there is no room for."""
+    """Announce a file.
+
+    Raises `UploadEmpty`, `PayloadTooLarge`, `UploadsBusy`, and `StorageFull` before a byte was
+    sent that there is no room for.
+    """
     dataset = repository.dataset(session, ref)
     if dataset is None:
         raise missing(ref)
     settings = site.settings
+    if asked.size == 0:
+        raise UploadEmpty(
+            "The file is empty.", advice="Its first line has to name the columns; send such a file."
+        )
     if asked.size > settings.upload_max_bytes:
         raise PayloadTooLarge(
             f"The file has {asked.size} bytes; an upload may have {settings.upload_max_bytes}.",
@@ -257,6 +265,7 @@ def view(upload: Upload) -> UploadView:
         format=upload.source_format,
         size=upload.size,
         offset=upload.received,
+        sha256=upload.sha256,
         state=upload.state,
         version_id=upload.version_id if upload.state == "completed" else None,
         created_at=upload.created_at,

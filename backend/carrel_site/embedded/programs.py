@@ -2,9 +2,11 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from carrel_site.embedded.process import Program, clean_environment
+from carrel_site.settings import Settings
 
 PYTHON = (sys.executable, "-P")  # -P: whatever lies in the working directory is not imported
 WORKER_QUEUES = ("query", "ingest")
@@ -22,6 +24,28 @@ def worker_arguments(queues: str, concurrency: int, name: str) -> tuple[str, ...
     )
 
 
+_OURS = frozenset(
+    {
+        *("database_url", "owner_database_url", "broker_url", "host", "port"),
+        *("data_dir", "storage_dir", "secrets_dir", "anchors_file", "spend_journal_file"),
+    }
+)
+"""What `carrel up` decides itself."""
+_WORKERS = ("ingest_memory_bytes", "result_patience_seconds", "log_level")
+
+
+def chosen_settings() -> dict[str, str]:
+    """The site's settings that stand in our environment, but for where its parts are, and whom
+    it trusts when it sends e-mail."""
+    certificates = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
+    return certificates | _from_environment("CARREL_", set(Settings.model_fields) - _OURS)
+
+
+def _from_environment(prefix: str, names: Iterable[str]) -> dict[str, str]:
+    variables = [prefix + name.upper() for name in names]
+    return {name: os.environ[name] for name in variables if name in os.environ}
+
+
 def api_programs(data_dir: Path, logs: Path, listener: int) -> list[Program]:
     """The API on an inherited listening socket: a process for each of two processors.
 
@@ -37,7 +61,7 @@ def api_program(name: str, data_dir: Path, logs: Path, listener: int) -> Program
     return Program(
         name=name,
         arguments=(*PYTHON, "-m", "carrel_site.cli", "serve", "--fd", str(listener)),
-        environment=clean_environment(CARREL_DATA_DIR=str(data_dir)),
+        environment=clean_environment(**chosen_settings(), CARREL_DATA_DIR=str(data_dir)),
         log=logs / f"{name}.log",
         cwd=data_dir,
         pass_fds=(listener,),
@@ -50,7 +74,7 @@ def site_program(name: str, module: str, *arguments: str, data_dir: Path, logs: 
     return Program(
         name=name,
         arguments=(*PYTHON, "-m", module, *arguments),
-        environment=clean_environment(CARREL_DATA_DIR=str(data_dir)),
+        environment=clean_environment(**chosen_settings(), CARREL_DATA_DIR=str(data_dir)),
         log=logs / f"{name}.log",
         cwd=data_dir,
     )
@@ -68,10 +92,12 @@ def worker_program(
     logs: Path,
 ) -> Program:
     """A Celery worker. It gets what is named here and no other setting: no way to the database."""
+    chosen = _from_environment("CARREL_WORKER_", _WORKERS)
     return Program(
         name=name,
         arguments=worker_arguments(queues, concurrency, name),
         environment=clean_environment(
+            **chosen,
             CARREL_WORKER_SITE_URL=site_url,
             CARREL_WORKER_TOKEN_FILE=str(token_file),
             CARREL_WORKER_BROKER_URL=broker_url,

@@ -50,7 +50,7 @@ def read(session: Session, caller: Caller) -> Home:
             for row in told
         ),
         budgets_low=_budgets_low(session, caller),
-        workers=_workers(session) if caller.role is Role.OWNER else (),
+        workers=workers(session) if caller.role is Role.OWNER else (),
         counts=_counts(session, caller),
     )
 
@@ -157,18 +157,18 @@ def _budgets_low(session: Session, caller: Caller) -> tuple[LowBudget, ...]:
             population=population,
             person=None if user is None else Person(id=user.id, name=user.name, email=user.email),
             share_left=max(0.0, 1 - ledger.share_used(account)),
-            link="/budgets",
+            link=f"/budgets/{account.id}",
         )
         for account, population, user in session.execute(query)
     ]
     return tuple(sorted(low, key=lambda account: account.share_left))
 
 
-def _workers(session: Session) -> tuple[WorkerHealth, ...]:
+def workers(session: Session) -> tuple[WorkerHealth, ...]:
     """Workers that are let in, those in trouble first."""
     heard = now() - SILENT_AFTER
     query = select(Worker).where(Worker.revoked_at.is_(None)).order_by(Worker.name)
-    workers = [
+    found = [
         WorkerHealth(
             id=worker.id,
             name=worker.name,
@@ -178,7 +178,7 @@ def _workers(session: Session) -> tuple[WorkerHealth, ...]:
         )
         for worker in session.scalars(query)
     ]
-    return tuple(sorted(workers, key=lambda worker: worker.healthy))
+    return tuple(sorted(found, key=lambda worker: worker.healthy))
 
 
 def _counts(session: Session, caller: Caller) -> HomeCounts:

@@ -200,7 +200,7 @@ def limit_raised(session: Session, account: LedgerAccount, reason: str) -> None:
             Kind.LIMIT_RAISED,
             f"Your budget at {_population_name(session, account)} was raised",
             body=reason,
-            link="/budgets",
+            link=f"/budgets/{account.id}",
             subject=account.id,
         )
 
@@ -214,7 +214,9 @@ def budget_low(session: Session, account: LedgerAccount) -> None:
     else:
         people = _with_roles(session, (Role.OWNER,))
         title = f"Less than 10 % of the budget of everyone together at {population} is left"
-    notify(session, people, Kind.BUDGET_LOW, title, link="/budgets", subject=account.id)
+    notify(
+        session, people, Kind.BUDGET_LOW, title, link=f"/budgets/{account.id}", subject=account.id
+    )
 
 
 def version_ended(session: Session, dataset: Dataset, version_id: str, *, ready: bool) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, func, literal, select, true
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.budgets import AccountHistory, AccountPoint
@@ -13,6 +13,7 @@ from carrel_site.ledger import repository, service
 from carrel_site.ledger.accounting import NOTHING, Cost, Limits
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
 
+_END = 2**62
 POINTS = 200
 """About how many points a long history is cut to, spread evenly over its entries."""
 
@@ -65,15 +66,18 @@ def _starts(entries: int, points: int, changes: Sequence[int]) -> list[int]:
 
 
 def _slices(session: Session, account_id: str, starts: list[int]) -> list[_Slice]:
-    number = func.width_bucket(LedgerEntry.sequence, literal(starts, ARRAY(BigInteger)))
+    """Each slice's sums, by a range of the index that holds what they are made of."""
 
     def total(column: Any, *kinds: str) -> Any:
-        moved = func.sum(column).filter(LedgerEntry.kind.in_(kinds))
-        return func.coalesce(moved, 0)
+        return func.coalesce(func.sum(column).filter(LedgerEntry.kind.in_(kinds)), 0)
 
-    rows = session.execute(
+    bounds = func.unnest(
+        literal(starts, ARRAY(BigInteger)), literal([*starts[1:], _END], ARRAY(BigInteger))
+    ).table_valued("first", "next")
+    slices = bounds.render_derived("slices")
+    sums = (
         select(
-            func.max(LedgerEntry.sequence),
+            func.max(LedgerEntry.sequence).label("last"),
             func.max(LedgerEntry.at),
             *(
                 total(column, *kinds)
@@ -85,9 +89,15 @@ def _slices(session: Session, account_id: str, starts: list[int]) -> list[_Slice
                 | ((LedgerEntry.kind == "restore") & (LedgerEntry.cost1 > 0))
             ),
         )
-        .where(LedgerEntry.account_id == account_id)
-        .group_by(number)
-        .order_by(func.max(LedgerEntry.sequence))
+        .where(
+            LedgerEntry.account_id == account_id,
+            LedgerEntry.sequence >= slices.c.first,
+            LedgerEntry.sequence < slices.c.next,
+        )
+        .lateral("sums")
+    )
+    rows = session.execute(
+        select(sums).select_from(slices).join(sums, true()).order_by(sums.c.last)
     )
     return [
         _Slice(
@@ -99,6 +109,7 @@ def _slices(session: Session, account_id: str, starts: list[int]) -> list[_Slice
             charges=row[8],
         )
         for row in rows
+        if row[0] is not None
     ]
 
 

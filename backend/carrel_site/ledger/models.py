@@ -69,7 +69,9 @@ class LedgerEntry(Base):
 
     __tablename__ = "ledger_entries"
     __table_args__ = (
-        UniqueConstraint("account_id", "sequence"),
+        UniqueConstraint(
+            "account_id", "sequence", postgresql_include=["kind", "cost1", "cost2", "at"]
+        ),
         CheckConstraint(
             "kind IN ('open', 'raise', 'reserve', 'settle', 'refund', 'unbounded', 'restore')",
             name="kind",

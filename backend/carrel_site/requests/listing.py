@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, func, literal, literal_column, select, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, load_only
 
 from carrel_protocol.api.requests import RequestState
@@ -172,12 +181,12 @@ def _matches(text: str) -> list[ColumnElement[bool]] | None:
     words = _WORD.findall(text)[:_MOST_WORDS]
     if not words:
         return None
-    # Words hold no character that a text search query gives a meaning to.
-    sought = func.to_tsquery(_SIMPLE, " & ".join([*words[:-1], f"{words[-1]}:*"]))
-    return [
-        Request.purpose != literal_column("''"),  # as the index says
-        func.to_tsvector(_SIMPLE, Request.purpose).op("@@")(sought),
-    ]
+    # Words hold no character that a text search query gives a meaning to. They stand in the
+    # statement's text: a plan made for any words would be wrong for the rare or the common ones.
+    query = " & ".join([*words[:-1], f"{words[-1]}:*"])
+    sought: BindParameter[str] = bindparam(None, query, literal_execute=True)
+    purpose = func.to_tsvector(_SIMPLE, Request.purpose)
+    return [purpose.op("@@")(func.to_tsquery(_SIMPLE, sought))]
 
 
 def _votes_cast(caller_id: str) -> Any:

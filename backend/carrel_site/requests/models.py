@@ -27,7 +27,6 @@ class Request(Base):
             "ix_requests_purpose",
             text("to_tsvector('simple'::regconfig, purpose)"),
             postgresql_using="gin",
-            postgresql_where=text("purpose <> ''"),
         ),
         Index("ix_requests_expiry", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
     )

@@ -520,7 +520,8 @@ export interface paths {
         };
         /**
          * List Versions
-         * @description A dataset's versions with sizes, digests and ingest reports: private facts.
+         * @description A dataset's versions, or its uploaded mocks, with sizes, digests and ingest reports:
+         *     private facts.
          */
         get: operations["list_versions"];
         put?: never;
@@ -671,32 +672,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/invitations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Invitations
-         * @description Everybody who was ever invited, newest first.
-         */
-        get: operations["list_invitations"];
-        put?: never;
-        /**
-         * Create Invitation
-         * @description Invite somebody. The link is in this answer alone, and mailed where mail is set up; a new
-         *     invitation replaces the one that its address had.
-         */
-        post: operations["create_invitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/invitations/accept": {
+    "/api/v1/invitation/accept": {
         parameters: {
             query?: never;
             header?: never;
@@ -716,7 +692,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/invitations/lookup": {
+    "/api/v1/invitation/lookup": {
         parameters: {
             query?: never;
             header?: never;
@@ -730,6 +706,31 @@ export interface paths {
          * @description What an invitation says, for whoever holds its link.
          */
         post: operations["look_up_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Invitations
+         * @description Everybody who was ever invited, newest first.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Create Invitation
+         * @description Invite somebody. The link is in this answer alone, and mailed where mail is set up; a new
+         *     invitation replaces the one that its address had.
+         */
+        post: operations["create_invitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1446,6 +1447,26 @@ export interface paths {
         get: operations["read_settings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/settings/test_email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Test Email
+         * @description Send an e-mail to yourself at once, past the queue, and say what the mail server said.
+         */
+        post: operations["send_test_email"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2520,6 +2541,14 @@ export interface components {
             rows: number;
             /** Units */
             units: number;
+        };
+        /**
+         * EmailSent
+         * @description A test message that was handed over for sending.
+         */
+        EmailSent: {
+            /** To */
+            to: string;
         };
         /**
          * EpsilonTarget
@@ -4319,6 +4348,8 @@ export interface components {
              * @enum {string}
              */
             purpose: "version" | "mock";
+            /** Sha256 */
+            sha256?: string | null;
             /** Size */
             size: number;
             /**
@@ -4532,7 +4563,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4541,7 +4572,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4631,7 +4662,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_LedgerEntry_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4640,7 +4671,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4727,7 +4758,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4736,7 +4767,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4830,7 +4861,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountHistory"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4839,7 +4870,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4928,7 +4959,7 @@ export interface operations {
                     "application/json": components["schemas"]["Account"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4937,7 +4968,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5035,7 +5066,7 @@ export interface operations {
                     "application/json": components["schemas"]["Simulation"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5044,7 +5075,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5149,7 +5180,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_AuditEvent_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5158,7 +5189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5241,7 +5272,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5250,7 +5281,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5333,7 +5364,7 @@ export interface operations {
                     "application/json": components["schemas"]["SignedHead"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5342,7 +5373,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5425,7 +5456,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditKey"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5434,7 +5465,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5517,7 +5548,7 @@ export interface operations {
                     "application/jsonl": string;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5526,7 +5557,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5614,7 +5645,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_PopulationBudget_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5623,7 +5654,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5710,7 +5741,7 @@ export interface operations {
                     "application/json": components["schemas"]["BudgetPreviewResult"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5719,7 +5750,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5822,7 +5853,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Dataset_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5831,7 +5862,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5921,7 +5952,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5930,7 +5961,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6025,7 +6056,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6034,7 +6065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6129,7 +6160,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6138,7 +6169,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6251,7 +6282,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6260,7 +6291,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6353,7 +6384,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccessGrant"] | components["schemas"]["GroupAccess"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6362,7 +6393,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6456,7 +6487,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6465,7 +6496,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6565,7 +6596,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Activity_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6574,7 +6605,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6659,7 +6690,7 @@ export interface operations {
                     "application/json": components["schemas"]["Budget"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6668,7 +6699,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6757,7 +6788,7 @@ export interface operations {
                     "application/json": components["schemas"]["Mock"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6766,7 +6797,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6850,7 +6881,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6859,7 +6890,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6958,7 +6989,7 @@ export interface operations {
                     "application/json": components["schemas"]["MockCheck"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6967,7 +6998,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7062,7 +7093,7 @@ export interface operations {
                     "application/json": components["schemas"]["MockCheck"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7071,7 +7102,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7161,7 +7192,7 @@ export interface operations {
                     "application/json": components["schemas"]["Dataset"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7170,7 +7201,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7265,7 +7296,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7274,7 +7305,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7367,7 +7398,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7376,7 +7407,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7453,6 +7484,7 @@ export interface operations {
     list_versions: {
         parameters: {
             query?: {
+                purpose?: "version" | "mock";
                 /** @description `next_cursor` of the page before this one. */
                 cursor?: string | null;
                 /** @description Rows in a page. */
@@ -7476,7 +7508,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_DatasetVersion_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7485,7 +7517,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7580,7 +7612,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7589,7 +7621,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7685,7 +7717,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7694,7 +7726,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7783,7 +7815,7 @@ export interface operations {
                     "text/event-stream": unknown;
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7792,7 +7824,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7880,7 +7912,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Group_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7889,7 +7921,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -7979,7 +8011,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -7988,7 +8020,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8083,7 +8115,7 @@ export interface operations {
                     "application/json": components["schemas"]["GroupWithMembers"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8092,7 +8124,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8176,7 +8208,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8185,7 +8217,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8287,7 +8319,7 @@ export interface operations {
                     "application/json": components["schemas"]["Group"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8296,7 +8328,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8390,7 +8422,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8399,7 +8431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8493,7 +8525,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8502,7 +8534,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8594,7 +8626,7 @@ export interface operations {
                     "application/json": components["schemas"]["Home"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8603,7 +8635,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8614,208 +8646,6 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description What was sent is not valid; `errors` says where. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on the site. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The site's database or broker does not answer. Try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_invitations: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before this one. */
-                cursor?: string | null;
-                /** @description Rows in a page. */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_Invitation_"];
-                };
-            };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Your role, or your key's scopes, do not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or you may not see it. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description What was sent is not valid; `errors` says where. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Something went wrong on the site. */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The site's database or broker does not answer. Try again. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Any other error. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    create_invitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InvitationCreate"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InvitationWithLink"];
-                };
-            };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Your role, or your key's scopes, do not allow this. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing, or you may not see it. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It does not fit the present state; `code` and `advice` say why. */
-            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9044,6 +8874,208 @@ export interface operations {
             };
         };
     };
+    list_invitations: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before this one. */
+                cursor?: string | null;
+                /** @description Rows in a page. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Invitation_"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationWithLink"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_invitation: {
         parameters: {
             query?: never;
@@ -9062,7 +9094,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9071,7 +9103,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9168,7 +9200,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9177,7 +9209,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9264,7 +9296,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9273,7 +9305,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9365,7 +9397,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9374,7 +9406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9466,7 +9498,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9475,7 +9507,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9562,7 +9594,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9571,7 +9603,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9665,7 +9697,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9674,7 +9706,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9772,7 +9804,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Notification_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9781,7 +9813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9867,7 +9899,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotificationsRead"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9876,7 +9908,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9970,7 +10002,7 @@ export interface operations {
                     "application/json": components["schemas"]["Notification"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9979,7 +10011,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10248,7 +10280,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Population_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10257,7 +10289,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10347,7 +10379,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10356,7 +10388,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10451,7 +10483,7 @@ export interface operations {
                     "application/json": components["schemas"]["Population"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10460,7 +10492,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10550,7 +10582,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_Account_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10559,7 +10591,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10646,7 +10678,7 @@ export interface operations {
                     "application/json": components["schemas"]["Price"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10655,7 +10687,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10764,7 +10796,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RequestSummary_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10773,7 +10805,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10862,7 +10894,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10871,7 +10903,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -10965,7 +10997,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -10974,7 +11006,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11065,7 +11097,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11074,7 +11106,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11190,7 +11222,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11199,7 +11231,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11293,7 +11325,7 @@ export interface operations {
                     "application/json": components["schemas"]["RequestBackground"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11302,7 +11334,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11387,7 +11419,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11396,7 +11428,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11487,7 +11519,7 @@ export interface operations {
                     "application/json": components["schemas"]["Comment"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11496,7 +11528,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11590,7 +11622,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11599,7 +11631,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11697,7 +11729,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11706,7 +11738,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11804,7 +11836,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11813,7 +11845,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -11907,7 +11939,7 @@ export interface operations {
                     "application/json": components["schemas"]["RequestRound"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -11916,7 +11948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12001,7 +12033,7 @@ export interface operations {
                     "application/json": components["schemas"]["Request"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12010,7 +12042,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12114,7 +12146,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_RunSummary_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12123,7 +12155,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12210,7 +12242,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12219,7 +12251,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12304,7 +12336,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12313,7 +12345,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12407,7 +12439,7 @@ export interface operations {
                     "application/json": components["schemas"]["RunDiagnostics"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12416,7 +12448,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12506,7 +12538,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_SavedQuery_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12515,7 +12547,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12605,7 +12637,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12614,7 +12646,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12708,7 +12740,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12717,7 +12749,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12800,7 +12832,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12809,7 +12841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -12907,7 +12939,7 @@ export interface operations {
                     "application/json": components["schemas"]["SavedQuery"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -12916,7 +12948,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13008,7 +13040,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionInfo"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13017,7 +13049,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13185,7 +13217,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13194,7 +13226,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13286,7 +13318,7 @@ export interface operations {
                     "application/json": components["schemas"]["Session"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13295,7 +13327,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13378,7 +13410,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13387,7 +13419,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13479,7 +13511,7 @@ export interface operations {
                     "application/json": components["schemas"]["SiteSettings"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13488,7 +13520,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13499,6 +13531,107 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_test_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailSent"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13895,7 +14028,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13904,7 +14037,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -13987,7 +14120,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -13996,7 +14129,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14099,7 +14232,7 @@ export interface operations {
                     "application/json": components["schemas"]["Upload"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14108,7 +14241,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14202,7 +14335,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14211,7 +14344,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14312,7 +14445,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_User_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14321,7 +14454,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14411,7 +14544,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14420,7 +14553,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14514,7 +14647,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14523,7 +14656,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14615,7 +14748,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14624,7 +14757,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14723,7 +14856,7 @@ export interface operations {
                     "application/json": components["schemas"]["Page_ApiKey_"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14732,7 +14865,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14821,7 +14954,7 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14830,7 +14963,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -14923,7 +15056,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -14932,7 +15065,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15026,7 +15159,7 @@ export interface operations {
                     "application/json": components["schemas"]["PasswordResetLink"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15035,7 +15168,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15127,7 +15260,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15136,7 +15269,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15230,7 +15363,7 @@ export interface operations {
                     "application/json": components["schemas"]["DatasetVersion"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15239,7 +15372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15331,7 +15464,7 @@ export interface operations {
                     "application/json": components["schemas"]["Worker"][];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15340,7 +15473,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15427,7 +15560,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerWithSecret"];
                 };
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15436,7 +15569,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -15528,7 +15661,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No key was sent, or it is unknown, expired or revoked. */
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -15537,7 +15670,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Your role, or your key's scopes, do not allow this. */
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
             403: {
                 headers: {
                     [name: string]: unknown;

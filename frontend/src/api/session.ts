@@ -8,12 +8,8 @@ import type { components } from "./schema";
 
 export type Role = components["schemas"]["Role"];
 export type User = components["schemas"]["User"];
-export interface SessionInfo {
-  user: User;
-  scopes: string[];
-  csrf_token: string;
-  expires_at: string;
-}
+export type SessionInfo = components["schemas"]["SessionInfo"];
+export type InvitationFacts = components["schemas"]["InvitationFacts"];
 
 /** A request that a missing session does not interrupt. */
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -86,13 +82,6 @@ export interface SetupFields {
   password: string;
 }
 
-export interface InvitationFacts {
-  email: string;
-  name: string;
-  role: Role;
-  site_url: string;
-}
-
 /** What the pages outside the console do. Each that signs in leaves the session in the cache. */
 export function useWaysIn() {
   const client = useQueryClient();
@@ -106,11 +95,11 @@ export function useWaysIn() {
       return session;
     },
     lookUpInvitation: (token: string) =>
-      call<InvitationFacts>("POST", "/invitations/lookup", { token }),
+      call<InvitationFacts>("POST", "/invitation/lookup", { token }),
     acceptInvitation: async (token: string, name: string, password: string) =>
       begin(
         client,
-        await call<SessionInfo>("POST", "/invitations/accept", { token, name, password }),
+        await call<SessionInfo>("POST", "/invitation/accept", { token, name, password }),
       ),
     askForReset: (email: string) => call<void>("POST", "/password_resets", { email }),
     reset: (token: string, password: string) =>

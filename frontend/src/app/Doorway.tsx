@@ -1,11 +1,13 @@
 import { Outlet } from "@tanstack/react-router";
+import type { ReactNode } from "react";
 
 import { Mark } from "./Brand";
 import { RouteFocus } from "./RouteFocus";
 import { SchemeSwitch } from "./SchemeSwitch";
 import classes from "./Doorway.module.css";
 
-export function Doorway() {
+/** A card on an otherwise empty page: what is shown outside the shell. */
+export function Doorway({ children = <Outlet /> }: { children?: ReactNode }) {
   return (
     <div className={classes.page}>
       <header className={classes.brand}>
@@ -13,7 +15,7 @@ export function Doorway() {
         <span>Carrel</span>
       </header>
       <main id="main" tabIndex={-1} className={classes.card}>
-        <Outlet />
+        {children}
       </main>
       <footer className={classes.foot}>
         <p>Compute on data you cannot see. Only reviewed or private results leave.</p>

@@ -4,6 +4,7 @@ import { createFileRoute, redirect } from "@tanstack/react-router";
 
 import { sessionQuery, setupQuery } from "@/api/session";
 import { Shell } from "@/app/Shell";
+import { OutsideError } from "./__root";
 
 export const Route = createFileRoute("/_app")({
   beforeLoad: async ({ context, location }) => {
@@ -15,4 +16,5 @@ export const Route = createFileRoute("/_app")({
     throw redirect({ to: "/sign-in", search: { next } });
   },
   component: Shell,
+  errorComponent: OutsideError,
 });

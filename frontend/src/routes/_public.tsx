@@ -4,4 +4,4 @@ import { createFileRoute } from "@tanstack/react-router";
 
 import { Doorway } from "@/app/Doorway";
 
-export const Route = createFileRoute("/_public")({ component: Doorway });
+export const Route = createFileRoute("/_public")({ component: () => <Doorway /> });

@@ -147,8 +147,8 @@ class UploadCreate(Sent):
     """Announces a file, which then comes in pieces."""
 
     format: SourceFormat
-    size: int = Field(ge=1, le=2**50)
-    """Bytes of the file as it is sent."""
+    size: int = Field(ge=0, le=2**50)
+    """Bytes of the file as it is sent; an empty one is refused."""
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     """Digest of the whole file, in hex: what arrived is compared with it."""
     purpose: UploadPurpose = "version"
@@ -165,6 +165,8 @@ class Upload(Received):
     size: int
     offset: int
     """Bytes that are safely on the site's disk: where the next piece has to begin."""
+    sha256: str | None = None
+    """As it was announced."""
     state: Literal["open", "completed", "abandoned", "expired"]
     version_id: str | None
     """The version that came of it, once it is complete."""

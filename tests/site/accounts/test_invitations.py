@@ -28,7 +28,7 @@ def token_of(invitation: Any) -> str:
 
 def accept(token: str, browser: Browser) -> httpx.Response:
     body = {"token": token, "name": "Ada Lovelace", "password": PASSWORD}
-    reply = browser.call("POST", "/invitations/accept", json=body)
+    reply = browser.call("POST", "/invitation/accept", json=body)
     if reply.is_success:
         browser.token = reply.json()["csrf_token"]
     return reply
@@ -40,7 +40,7 @@ def refused(reply: httpx.Response) -> bool:
 
 def dead(app_site: AppSite, token: str) -> bool:
     """Whether a link opens nothing, nor says anything."""
-    looked = Browser(app_site).call("POST", "/invitations/lookup", json={"token": token})
+    looked = Browser(app_site).call("POST", "/invitation/lookup", json={"token": token})
     used = accept(token, Browser(app_site))
     assert "set-cookie" not in used.headers
     return refused(looked) and refused(used)
@@ -63,7 +63,7 @@ def test_invited_accepted_signed_in_with_groups_and_access(app_site: AppSite, da
     assert made["invited_by"]["id"] == app_site.owner.id
     assert [d["name"] for d in made["datasets"]] == [dataset]
     browser = Browser(app_site)
-    facts = browser.ok("POST", "/invitations/lookup", json={"token": token_of(made)})
+    facts = browser.ok("POST", "/invitation/lookup", json={"token": token_of(made)})
     assert facts == {
         "email": "ada@example.org",
         "name": "Ada",

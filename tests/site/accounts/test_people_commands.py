@@ -49,7 +49,7 @@ def test_inviting_and_grouping(app_site: AppSite) -> None:
     )
     assert "\n" not in link  # alone on its line, for scripts
     body = {"token": link.partition("#")[2], "name": "Ada", "password": PASSWORD}
-    Browser(app_site).ok("POST", "/invitations/accept", json=body)
+    Browser(app_site).ok("POST", "/invitation/accept", json=body)
     assert "ada@example.org" in ok("group", "show", "board")
     assert "1 people" in ok("group", "give-access", "board", dataset)
     ok("group", "leave", "board", "ada@example.org")

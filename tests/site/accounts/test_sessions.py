@@ -6,12 +6,16 @@ from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from sqlalchemy.exc import ProgrammingError
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from carrel_protocol.api.common import Role
 from carrel_site.accounts import sign_in
 from carrel_site.accounts.errors import SignInRefused
 from carrel_site.app import create_app
+from carrel_site.core.http import SessionEnded, require
+from carrel_site.core.permissions import Permission
 from carrel_site.settings import Settings
 from carrel_site.site import Site
 from tests.fixtures.site import AppSite
@@ -148,7 +152,7 @@ def test_nobody_is_signed_in_unawares(app_site: AppSite) -> None:
     for path, body in (
         ("/session", {"email": email, "password": PASSWORD}),
         ("/setup", {"token": "t", "name": "n", "email": email, "password": PASSWORD}),
-        ("/invitations/accept", {"token": "t", "name": "n", "password": PASSWORD}),
+        ("/invitation/accept", {"token": "t", "name": "n", "password": PASSWORD}),
         ("/password_resets/accept", {"token": "t", "password": PASSWORD}),
     ):
         reply = Browser(app_site).call("POST", path, json=body, headers=header)
@@ -248,6 +252,41 @@ def test_use_keeps_a_session_alive_up_to_its_longest(app_site: AppSite) -> None:
     act(app_site, "UPDATE sessions SET expires_at = now() + interval '1 hour'")
     last = datetime.fromisoformat(browser.ok("GET", "/session")["expires_at"])
     assert last < moved - timedelta(hours=10)
+
+
+def test_a_stream_that_looks_again_is_no_use(app_site: AppSite) -> None:
+    """Otherwise a forgotten page, which listens for events, would never be signed out."""
+    _, email = person(app_site)
+    browser = signed_in(app_site, email)
+    cookie = f"carrel_session={browser.cookie('carrel_session')}"
+    scope = {"type": "http", "method": "GET", "headers": [(b"cookie", cookie.encode())]}
+    request = Request(scope | {"app": app_site.app, "state": {}})
+    authenticate = require(Permission.SELF_READ).dependency
+    assert authenticate(request).email == email
+    act(app_site, "UPDATE sessions SET last_seen_at = now() - interval '11 hours'")
+    assert authenticate(request).email == email
+    act(app_site, "UPDATE sessions SET last_seen_at = last_seen_at - interval '1 hour'")
+    with pytest.raises(SessionEnded):
+        authenticate(request)
+
+
+def test_the_site_changes_no_more_of_a_session_than_its_use(app_site: AppSite) -> None:
+    """Not even somebody who makes the site run an SQL statement of theirs."""
+    _, email = person(app_site)
+    signed_in(app_site, email)
+    for statement in (
+        "UPDATE sessions SET user_id = user_id",
+        "UPDATE sessions SET expires_at = now()",
+        "UPDATE invitations SET role = 'owner'",
+        "DELETE FROM invitations",
+        "UPDATE password_resets SET user_id = user_id",
+        "UPDATE group_members SET user_id = user_id",
+    ):
+        with (
+            pytest.raises(ProgrammingError, match="permission denied"),
+            app_site.site.db.engine.begin() as connection,
+        ):
+            connection.exec_driver_sql(statement)
 
 
 def test_ones_sessions_are_listed_and_ended(app_site: AppSite) -> None:

@@ -10,7 +10,7 @@ import pytest
 from carrel_protocol.api.common import Role
 from carrel_site.accounts.sign_in import MOST_FAILURES
 from carrel_site.core.security import hash_password
-from tests.factories import make_user
+from tests.factories import make_member, make_user
 from tests.fixtures.site import AppSite
 
 PASSWORD = "correct horse battery"
@@ -96,6 +96,29 @@ def test_an_owner_is_not_demoted_while_the_other_is_leaving(app_site: AppSite) -
                 while watching.execute(waits).fetchone() == (0,) and not change.done():
                     time.sleep(0.01)
         assert (change.result().status_code, change.result().json()["code"]) == (409, "conflict")
+
+
+def test_two_owners_who_send_each_other_away_at_once(app_site: AppSite) -> None:
+    """One of them stays, whatever the order."""
+    first = app_site.owner
+    second = app_site.site.db.transact(lambda session: make_member(session, Role.OWNER))
+    pairs = [(first, second.id), (second, first.id)]
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(
+            pool.map(
+                lambda pair: app_site.call(
+                    pair[0], "PATCH", f"/users/{pair[1]}", json={"active": False}
+                ),
+                pairs,
+            )
+        )
+    # The other either was refused, or came too late to be anybody.
+    done, other = sorted(reply.status_code for reply in replies)
+    assert done == 200
+    assert other in (401, 409)
+    with psycopg.connect(app_site.urls.superuser_dsn) as connection:
+        active = connection.execute("SELECT count(*) FROM users WHERE active").fetchone()
+    assert active == (1,)
 
 
 def test_signing_in_gives_a_key(app_site: AppSite, person: str) -> None:

@@ -38,6 +38,7 @@ def test_filters(log: Log) -> None:
     assert {event["action"] for event in ledger} == {"ledger.opened"}
     assert all(event["subject"] == log.run_id for event in found(subject=log.run_id))
     assert found(actor=log.app.researcher.id)
+    assert found(action="output.rel") == [released]
     assert found(action="ledger_opened") == []
     assert found(action="%.") == []
 

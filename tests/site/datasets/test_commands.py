@@ -12,11 +12,13 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from carrel_protocol.jobs import IngestJob
+from carrel_protocol.schema import TableSchema
 from carrel_site.cli.app import app
 from tests.factories import make_table
 from tests.fixtures.hand_worker import HandWorker
 from tests.fixtures.site import AppSite, served
 
+PATH = "/datasets/visits/versions"
 CSV = "person,age,spend,female,region\n1,40,1.5,true,north\n"
 
 
@@ -205,3 +207,109 @@ def test_a_site_that_does_not_answer_and_a_key_that_is_not_there(
     (secrets / "owner_key").write_text(app_site.owner.secret)
     monkeypatch.setenv("CARREL_URL", url)
     assert carrel("user", "list", "--data-dir", tmp_path).exit_code == 0
+
+
+def test_an_interrupted_upload_goes_on(app_site: AppSite, url: str, file: Path) -> None:
+    add(file, "--together", 5)
+    body = {
+        "format": "csv",
+        "size": len(CSV),
+        "sha256": hashlib.sha256(CSV.encode()).hexdigest(),
+    }
+    begun = app_site.call(app_site.owner, "POST", "/datasets/visits/uploads", json=body).json()
+    app_site.call(
+        app_site.owner,
+        "PATCH",
+        f"/uploads/{begun['id']}",
+        content=CSV[:20],
+        headers={"Upload-Offset": "0"},
+    )
+    done = carrel("dataset", "upload", file, "--dataset", "visits")
+    assert done.exit_code == 0, done.output
+    assert "Going on from byte 20" in done.output
+    version = app_site.call(app_site.owner, "GET", f"/uploads/{begun['id']}").json()["version_id"]
+    stored = app_site.site.storage.root / "uploads" / version
+    assert stored.read_text() == CSV
+
+
+def test_an_upload_may_begin_anew(app_site: AppSite, url: str, file: Path) -> None:
+    add(file, "--together", 5)
+    done = carrel("dataset", "upload", file, "--dataset", "visits", "--anew")
+    assert "Going on" not in done.output
+    assert app_site.call(app_site.owner, "GET", "/datasets/visits/uploads").json() == []
+    assert len(app_site.call(app_site.owner, "GET", PATH).json()["items"]) == 2
+
+
+def test_what_the_site_refuses_of_an_upload_is_said(
+    app_site: AppSite, url: str, file: Path
+) -> None:
+    refused = carrel("dataset", "upload", file, "--dataset", "absent")
+    assert refused.exit_code == 1
+    assert "absent" in refused.output
+    empty = file.with_name("empty.csv")
+    empty.write_bytes(b"")
+    assert "empty" in carrel("dataset", "upload", empty, "--dataset", "visits").output
+
+
+PEOPLE = (
+    "patient_id,age,Ward,is_smoker,odd name,spend\n"
+    + "".join(
+        f"{i},{20 + i % 60},{'abc'[i % 3]},{'yes' if i % 2 else 'no'},x,{i / 7:.2f}\n"
+        for i in range(300)
+    )
+    + "999,93,rare,no,x,1\n"
+)
+
+
+def test_a_draft_comes_from_names_alone(tmp_path: Path) -> None:
+    """Two files with the same header and other people have the same draft."""
+    drafts = []
+    for values in (PEOPLE, PEOPLE.splitlines()[0] + "\n1,2,z,no,y,9\n"):
+        path = tmp_path / "people.csv"
+        path.write_text(values)
+        done = carrel("dataset", "propose", path)
+        assert done.exit_code == 0, done.output
+        drafts.append(done.stdout)
+    assert drafts[0] == drafts[1]
+    table = TableSchema.model_validate_json(drafts[0])
+    assert table.unit_column == "patient_id"
+    assert [c.name for c in table.columns] == ["age", "Ward", "is_smoker", "spend"]
+    assert "odd name" in done.stderr
+    assert "guesses" in done.stderr
+
+
+def test_a_draft_from_values_asks_first_and_leaves_single_people_out(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text(PEOPLE)
+    refused = CliRunner().invoke(
+        app, ["dataset", "propose", str(path), "--from-values"], input="n\n"
+    )
+    assert refused.exit_code == 1
+    assert "how old the oldest is" in refused.stderr
+    assert "upper" not in refused.stdout
+    done = carrel("dataset", "propose", path, "--from-values", "--yes")
+    table = TableSchema.model_validate_json(done.stdout)
+    age, ward, smoker, spend = table.columns
+    assert (age.type, age.lower, age.upper) == ("integer", 20, 93)  # type: ignore[union-attr]
+    assert ward.categories == ("a", "b", "c")  # type: ignore[union-attr]
+    assert smoker.type == "boolean"
+    assert (spend.lower, spend.upper) == ("0.00", "43.00")  # type: ignore[union-attr]
+    assert (table.size.rows, table.size.units) == (300, 300)
+
+
+@pytest.mark.parametrize("name", ["bad.csv", "bad.csv.gz", "bad.parquet"])
+def test_a_file_that_cannot_be_drafted_from_is_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"")
+    done = carrel("dataset", "propose", path)
+    assert done.exit_code == 1
+    assert name in done.output
+    assert "Traceback" not in done.output
+
+
+def test_names_in_a_file_are_never_run(tmp_path: Path) -> None:
+    path = tmp_path / "it's.csv"
+    path.write_text('id,"a\'); DROP TABLE x; --",age\n1,2,3\n')
+    done = carrel("dataset", "propose", path, "--from-values", "--yes")
+    assert done.exit_code == 0, done.output
+    assert [c.name for c in TableSchema.model_validate_json(done.stdout).columns] == ["age"]

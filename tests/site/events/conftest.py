@@ -16,7 +16,9 @@ from carrel_site.app import create_app
 from carrel_site.settings import Settings
 from carrel_site.site import Site
 from tests.factories import Member
+from tests.fixtures.mail_server import Inbox, mail_server
 from tests.fixtures.site import served
+from tests.site.events.emails import settings_with
 from tests.site.flow.conftest import (  # noqa: F401 (fixtures)
     Flow,
     another_reviewer,
@@ -113,7 +115,7 @@ Listen = Callable[..., Listener]
 
 
 @pytest.fixture
-def other_site(flow: Flow, site_settings: Settings) -> Iterator[Site]:  # noqa: F811
+def other_site(flow: Flow, site_settings: Settings) -> Iterator[Site]:  # noqa: F811 (it is that fixture)
     """The parts of the second process."""
     site = Site.open(site_settings)
     yield site
@@ -144,3 +146,28 @@ def listen(other_site: Site) -> Iterator[Listen]:
             listener.close()
     for _, thread in threads:
         thread.join(PATIENCE)
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def port(inbox: Inbox) -> Iterator[int]:
+    """Of a mail server that takes whatever comes, unencrypted."""
+    with mail_server(inbox) as number:
+        yield number
+
+
+@pytest.fixture
+def mailing(flow: Flow, port: int) -> Flow:  # noqa: F811 (it is that fixture)
+    """The site, with e-mail set up."""
+    site = flow.app.site
+    site.settings = settings_with(
+        site,
+        smtp_url=f"smtp://127.0.0.1:{port}",
+        smtp_from="Carrel <carrel@example.org>",
+        site_url="https://carrel.example.org/",
+    )
+    return flow

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 
 
 class IngestError(Exception):
@@ -33,6 +34,12 @@ class IngestDiskFull(Exception):
             "the disk is full: there is no room to lay the file out; free space where the site "
             "keeps its data, and upload the file again"
         )
+
+
+def in_short(error: Exception, path: Path) -> str:
+    """What DuckDB says, in a line or two, without where the file lies on this machine."""
+    lines = " ".join(str(error).split("\n")[:2])
+    return lines.replace(f"'{path}'", "the file").replace(str(path), "the file").strip()
 
 
 def is_full_disk(error: BaseException) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from carrel_worker.executors.ingest.errors import IngestError
+from carrel_worker.executors.ingest.errors import IngestError, in_short
 
 _CHUNK = 1 << 20
 _VALUE_BYTES = 8
@@ -64,7 +64,7 @@ def check_parquet(
             [str(source)],
         ).fetchall()[0]
     except duckdb.Error as error:
-        said = str(error).split("\n", maxsplit=1)[0]
+        said = in_short(error, source)
         raise IngestError(f"the file cannot be read as Parquet: {said}") from error
     expanded = max(int(pages), int(rows) * columns * _VALUE_BYTES)
     if expanded > limit:

@@ -16,6 +16,7 @@ from carrel_worker.executors.ingest.errors import (
     IngestDiskFull,
     IngestError,
     IngestOutOfMemory,
+    in_short,
     is_full_disk,
 )
 
@@ -48,7 +49,7 @@ class Source:
             return IngestDiskFull()
         if isinstance(error, duckdb.OutOfMemoryException):
             return IngestOutOfMemory(str(error))
-        said = " ".join(str(error).split("\n")[:2])
+        said = in_short(error, self.path)
         if self.format == "parquet":
             return IngestError(f"the file cannot be read as Parquet: {said}")
         try:
@@ -111,7 +112,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, needed: list[str
             "DESCRIBE SELECT * FROM read_parquet(?, binary_as_string = true)", [str(path)]
         ).fetchall()
     except duckdb.Error as error:
-        said = str(error).split("\n", maxsplit=1)[0]
+        said = in_short(error, path)
         raise IngestError(f"the file cannot be read as Parquet: {said}") from error
     names = _top_level(tree)
     columns = _places(names, needed)
