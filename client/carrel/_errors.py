@@ -315,6 +315,7 @@ class WaitTimeout(_OfRequest, TimeoutError):
 _BY_CODE: dict[str, type[CarrelError]] = {
     ErrorCode.INVALID_INPUT: InvalidInput,
     ErrorCode.UNAUTHENTICATED: NotSignedIn,
+    ErrorCode.ACCOUNT_DEACTIVATED: NotSignedIn,
     ErrorCode.FORBIDDEN: Forbidden,
     ErrorCode.NOT_FOUND: NotFound,
     ErrorCode.METHOD_NOT_ALLOWED: InvalidInput,

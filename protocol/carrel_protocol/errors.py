@@ -13,6 +13,7 @@ class ErrorCode(StrEnum):
 
     INVALID_INPUT = "invalid_input"
     UNAUTHENTICATED = "unauthenticated"
+    ACCOUNT_DEACTIVATED = "account_deactivated"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"

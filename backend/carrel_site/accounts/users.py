@@ -118,6 +118,9 @@ def update_self(session: Session, user_id: str, asked: MeUpdate) -> UserView:
     user = repository.user(session, user_id, lock=True)
     if user is None:
         raise missing()
+    if asked.name is not None and asked.name != user.name:
+        user.name = asked.name
+        record(session, user_id, "user.changed", user_id, name=asked.name)
     if asked.email_notifications is not None:
         user.email_notifications = asked.email_notifications
     return shown(session, [user])[0]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
@@ -104,6 +104,21 @@ def read_audit_key(site: SiteDep) -> AuditKey:
 def export_audit_events(site: SiteDep) -> StreamingResponse:
     """The whole log as JSON lines, then `{"head": …}`: its end, signed."""
     return StreamingResponse(_lines(site), media_type=_JSON_LINES)
+
+
+@router.get("/events/{sequence}", dependencies=[require(Permission.AUDIT_READ)])
+def read_audit_event(
+    site: SiteDep, sequence: Annotated[int, Path(ge=1, le=2**63 - 1)]
+) -> AuditEvent:
+    """One event, by its place in the log."""
+
+    def work(session: Session) -> AuditEvent:
+        event = session.get(models.AuditEvent, sequence)
+        if event is None:
+            raise NotFound("There is no such event in the log.")
+        return view(event)
+
+    return site.db.read(work)
 
 
 @router.get(

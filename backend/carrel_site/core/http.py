@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.api.accounts import Scope
 from carrel_protocol.api.common import Role
-from carrel_site.accounts.models import ApiKey, User, UserSession
+from carrel_protocol.errors import ErrorCode
+from carrel_site.accounts.models import ApiKey, Device, User, UserSession
 from carrel_site.core import cookies, csrf
 from carrel_site.core.clock import now
 from carrel_site.core.db import Database
@@ -25,6 +26,13 @@ _USE_NOTED_EVERY = timedelta(minutes=1)
 
 class SessionEnded(Unauthenticated):
     advice = "Sign in again."
+
+
+class AccountDeactivated(Unauthenticated):
+    """Said only to a browser in which this person signed in last: nobody else learns of it."""
+
+    code, title = ErrorCode.ACCOUNT_DEACTIVATED, "Account deactivated"
+    advice = "Ask an owner of this site if you think that this is a mistake."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +127,15 @@ def _identify(request: Request) -> Caller:
     cookie = cookies.read(request, site.settings, cookies.SESSION)
     if cookie is None:
         raise Unauthenticated("No API key was sent, and nobody is signed in.")
-    caller = _by_session(site, cookie, note=first)
+    try:
+        caller = _by_session(site, cookie, note=first)
+    except SessionEnded as ended:
+        device = cookies.read(request, site.settings, cookies.DEVICE)
+        if device and site.db.look_up(_DEACTIVATED, secret_hash=digest_secret(device)):
+            raise AccountDeactivated(
+                "Your account was deactivated, and you were signed out everywhere."
+            ) from ended
+        raise
     csrf.check(request, site.settings, caller.session_id)
     return caller
 
@@ -163,6 +179,11 @@ _SESSION_STILL = (
         UserSession.last_seen_at > bindparam("idle_since"),
         User.active,
     )
+)
+_DEACTIVATED = (
+    select(User.id)
+    .join(Device, Device.user_id == User.id)
+    .where(Device.secret_hash == bindparam("secret_hash"), ~User.active)
 )
 _EVERY_SCOPE = frozenset(Scope)
 

@@ -9,6 +9,7 @@ from carrel_protocol.api.datasets import (
     AccessUpdate,
     BudgetLimits,
     GroupAccess,
+    PersonAccess,
 )
 from carrel_site.accounts import groups
 from carrel_site.accounts.models import User
@@ -27,6 +28,21 @@ def listed(session: Session, ref: str) -> tuple[AccessGrant, ...]:
     """Everybody who may use the dataset, earliest grant first."""
     dataset = _dataset(session, ref)
     return tuple(_view(grant, user) for grant, user in repository.access(session, dataset.id))
+
+
+def of_person(session: Session, user_id: str) -> tuple[PersonAccess, ...]:
+    """Every dataset that a person may use, newest grant first."""
+    if session.get(User, user_id) is None:
+        raise NotFound("There is no such person.")
+    return tuple(
+        PersonAccess(
+            dataset_id=dataset.id,
+            dataset=dataset.name,
+            title=dataset.title,
+            granted_at=grant.granted_at,
+        )
+        for grant, dataset in repository.access_of(session, user_id)
+    )
 
 
 def give(session: Session, ref: str, asked: AccessUpdate, actor: str) -> AccessGrant:

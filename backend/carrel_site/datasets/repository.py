@@ -203,6 +203,17 @@ def access(session: Session, dataset_id: str) -> list[tuple[DatasetAccess, User]
     return [(row[0], row[1]) for row in rows]
 
 
+def access_of(session: Session, user_id: str) -> list[tuple[DatasetAccess, Dataset]]:
+    """What a person may use, newest grant first."""
+    rows = session.execute(
+        select(DatasetAccess, Dataset)
+        .join(Dataset, Dataset.id == DatasetAccess.dataset_id)
+        .where(DatasetAccess.user_id == user_id)
+        .order_by(DatasetAccess.granted_at.desc(), DatasetAccess.dataset_id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 def user(session: Session, ref: str) -> User | None:
     """A person by id or e-mail."""
     return session.scalars(

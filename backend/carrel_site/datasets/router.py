@@ -22,6 +22,7 @@ from carrel_protocol.api.datasets import (
     Mock,
     MockAcceptance,
     MockCheck,
+    PersonAccess,
     Population,
     PopulationCreate,
     SourceFormat,
@@ -264,6 +265,12 @@ def list_activity(
 def list_access(site: SiteDep, dataset: Ref) -> tuple[AccessGrant, ...]:
     """Who may ask questions of this dataset."""
     return site.db.read(lambda session: access.listed(session, dataset))
+
+
+@router.get("/users/{user_id}/access", dependencies=[require(Permission.ACCESS_READ)])
+def list_user_access(site: SiteDep, user_id: UserId) -> tuple[PersonAccess, ...]:
+    """The datasets that a person may ask questions of."""
+    return site.db.read(lambda session: access.of_person(session, user_id))
 
 
 @router.put("/datasets/{dataset}/access")

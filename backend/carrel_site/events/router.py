@@ -122,7 +122,7 @@ def read_home(site: SiteDep, caller: Me) -> Home:
 
 @router.patch("/me")
 def update_me(site: SiteDep, caller: Myself, body: MeUpdate) -> User:
-    """Change what you want e-mails about."""
+    """Change your name, or what you want e-mails about."""
     return site.db.transact(lambda session: users.update_self(session, caller.user_id, body))
 
 

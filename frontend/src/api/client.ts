@@ -24,7 +24,8 @@ export type Schemas = Plain<components["schemas"]>;
 const SAFE = new Set(["GET", "HEAD"]);
 
 let csrfToken: string | null = null;
-let askToSignIn: (() => Promise<boolean>) | null = null;
+type Ask = (deactivated: boolean) => Promise<boolean>;
+let askToSignIn: Ask | null = null;
 let waiting: Promise<boolean> | null = null;
 
 /** The token of the present session; null when there is none. */
@@ -32,8 +33,8 @@ export function setCsrfToken(token: string | null): void {
   csrfToken = token;
 }
 
-/** How a session that ended is renewed; resolves to false when the person declines. */
-export function onSessionEnded(ask: (() => Promise<boolean>) | null): void {
+/** How a session that ended is renewed; resolves to false when the person declines, or may not. */
+export function onSessionEnded(ask: Ask | null): void {
   askToSignIn = ask;
 }
 
@@ -65,7 +66,8 @@ export async function sessionFetch(request: Request): Promise<Response> {
   const response = await send(request);
   if (response.status === 401 && askToSignIn !== null) {
     // However many requests find out at once, one dialog opens.
-    waiting ??= askToSignIn().finally(() => {
+    const deactivated = (await codeOf(response.clone())) === "account_deactivated";
+    waiting ??= askToSignIn(deactivated).finally(() => {
       waiting = null;
     });
     if (!(await waiting)) throw new SignInDeclined();

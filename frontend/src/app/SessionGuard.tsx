@@ -11,12 +11,14 @@ const SignInAgain = lazy(() => import("./SignInAgain"));
 export function SessionGuard() {
   const decide = useRef<((signedIn: boolean) => void) | null>(null);
   const [open, setOpen] = useState(false);
+  const [deactivated, setDeactivated] = useState(false);
 
   useEffect(() => {
     onSessionEnded(
-      () =>
+      (account) =>
         new Promise<boolean>((resolve) => {
           decide.current = resolve;
+          setDeactivated(account);
           setOpen(true);
         }),
     );
@@ -27,6 +29,7 @@ export function SessionGuard() {
   return (
     <Suspense>
       <SignInAgain
+        deactivated={deactivated}
         onEnd={(signedIn) => {
           setOpen(false);
           decide.current?.(signedIn);

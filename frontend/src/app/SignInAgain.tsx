@@ -7,7 +7,14 @@ import { ErrorNote } from "@/components/ErrorState";
 import { useSubmit } from "@/hooks/useSubmit";
 
 /** Only the same person can go on here: what is half written on the page is theirs. */
-export default function SignInAgain({ onEnd }: { onEnd: (signedIn: boolean) => void }) {
+export default function SignInAgain({
+  deactivated,
+  onEnd,
+}: {
+  /** An owner ended more than the session: there is no signing in. */
+  deactivated: boolean;
+  onEnd: (signedIn: boolean) => void;
+}) {
   const { user } = useSession();
   const { signIn } = useWaysIn();
   const client = useQueryClient();
@@ -23,6 +30,30 @@ export default function SignInAgain({ onEnd }: { onEnd: (signedIn: boolean) => v
     location.assign("/sign-in");
   };
 
+  if (deactivated) {
+    return (
+      <Modal
+        opened
+        onClose={() => onEnd(false)}
+        title="Your account was deactivated"
+        closeOnClickOutside={false}
+        size="26rem"
+        zIndex={500}
+      >
+        <Stack gap="md">
+          <p>
+            An owner of this site deactivated your account. You were signed out everywhere, and
+            your API keys no longer work.
+          </p>
+          <p className="soft">
+            Your requests and answers are kept. If you think that this is a mistake, ask an owner
+            to activate {user.email} again.
+          </p>
+          <Button onClick={leave}>Leave</Button>
+        </Stack>
+      </Modal>
+    );
+  }
   return (
     <Modal
       opened

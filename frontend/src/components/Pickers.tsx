@@ -11,6 +11,7 @@ interface PickerProps {
   value: string | undefined;
   onChange: (value: string | undefined) => void;
   label?: string;
+  placeholder?: string;
 }
 
 interface Choice {
@@ -57,13 +58,17 @@ function Picker({ value, onChange, label, placeholder, kind, find }: AnyProps) {
 }
 
 /** By name. */
-export function DatasetPicker({ label = "Dataset", ...props }: PickerProps) {
+export function DatasetPicker({
+  label = "Dataset",
+  placeholder = "Any dataset",
+  ...props
+}: PickerProps) {
   return (
     <Picker
       {...props}
       label={label}
       kind="datasets"
-      placeholder="Any dataset"
+      placeholder={placeholder}
       find={async (q, signal) => {
         const query = { limit: 20, ...(q === undefined ? {} : { q }) };
         const page = await unwrap(api.GET("/api/v1/datasets", { params: { query }, signal }));
@@ -73,18 +78,26 @@ export function DatasetPicker({ label = "Dataset", ...props }: PickerProps) {
   );
 }
 
-/** By e-mail; for those who may see people. */
-export function PersonPicker({ label = "Person", ...props }: PickerProps) {
+/** By e-mail, or by id; for those who may see people. */
+export function PersonPicker({
+  label = "Person",
+  by = "email",
+  placeholder = "Anybody",
+  ...props
+}: PickerProps & { by?: "email" | "id" }) {
   return (
     <Picker
       {...props}
       label={label}
-      kind="people"
-      placeholder="Anybody"
+      kind={by === "email" ? "people" : "people-by-id"}
+      placeholder={placeholder}
       find={async (q, signal) => {
         const query = { limit: 20, ...(q === undefined ? {} : { q }) };
         const page = await unwrap(api.GET("/api/v1/users", { params: { query }, signal }));
-        return page.items.map(({ name, email }) => ({ value: email, label: `${name} (${email})` }));
+        return page.items.map((person) => ({
+          value: person[by],
+          label: `${person.name} (${person.email})`,
+        }));
       }}
     />
   );

@@ -182,6 +182,15 @@ class AccessGrant(Received):
     granted_at: datetime
 
 
+class PersonAccess(Received):
+    """A dataset that a person may ask questions of."""
+
+    dataset_id: str
+    dataset: str
+    title: str
+    granted_at: datetime
+
+
 class AccessUpdate(Sent):
     """Gives a person access, or everyone who is in a group now. Each one's account at the
     population opens with its `each` limits."""

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
+from carrel_protocol.api.accounts import Label
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.requests import RequestState, RunState
 from carrel_protocol.base import Received, Sent
@@ -36,6 +37,7 @@ class NotificationsRead(Received):
 class MeUpdate(Sent):
     """What a person may change about themselves."""
 
+    name: Label | None = None
     email_notifications: EmailPreference | None = None
 
 

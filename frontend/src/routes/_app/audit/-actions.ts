@@ -1,0 +1,70 @@
+/** What happened, as a person would say it; the log's own word stands beside it. */
+
+const WORDS: Record<string, string> = {
+  "access.given": "Access given",
+  "access.taken": "Access taken away",
+  "failures.excused": "Failed runs excused",
+  "group.changed": "Group changed",
+  "group.joined": "Put into a group",
+  "group.left": "Taken out of a group",
+  "invitation.created": "Somebody invited",
+  "invitation.revoked": "Invitation taken back",
+  "key.created": "API key made",
+  "key.revoked": "API key revoked",
+  "ledger.opened": "Budget opened",
+  "ledger.raised": "Budget raised",
+  "ledger.reserved": "Budget set aside",
+  "ledger.committed": "Budget spent",
+  "ledger.released": "Budget given back",
+  "ledger.lost": "Budget entries lost with a backup",
+  "ledger.restored": "Budget entries restored",
+  "mock.accepted": "Made-up rows allowed",
+  "mock.compared": "Made-up rows compared with private ones",
+  "mock.removed": "Back to generated made-up rows",
+  "output.released": "Result released",
+  "request.changes_requested": "Request returned for changes",
+  "request.over_budget": "Request over budget",
+  "request.reused": "Earlier answer given again",
+  "request.submitted": "Question asked",
+  "request.voted": "Vote on a request",
+  "run.claimed": "Run taken by a worker",
+  "run.requeued": "Run sent again",
+  "session.ended": "Signed out",
+  "site.restored": "Site restored from a backup",
+  "site.set_up": "Site set up",
+  "terms.accepted": "Terms accepted",
+  "user.changed": "Person changed",
+  "user.created": "Person added",
+  "user.password_changed": "Password changed",
+  "user.password_link_made": "Link for a new password made",
+  "user.password_reset": "New password set by link",
+  "user.signed_in": "Signed in",
+  "version.same_people": "Version may be about people of another population",
+};
+
+export function actionWords(action: string): string {
+  const words = WORDS[action] ?? action.replaceAll("_", " ").replace(".", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** Beginnings of actions, for the filter. */
+export const FAMILIES = [
+  { value: "user.", label: "People" },
+  { value: "user.signed_in", label: "Signing in" },
+  { value: "session.", label: "Sessions" },
+  { value: "invitation.", label: "Invitations" },
+  { value: "group.", label: "Groups" },
+  { value: "key.", label: "API keys" },
+  { value: "access.", label: "Access to datasets" },
+  { value: "dataset.", label: "Datasets" },
+  { value: "version.", label: "Versions of datasets" },
+  { value: "upload.", label: "Uploads" },
+  { value: "mock.", label: "Made-up rows" },
+  { value: "terms.", label: "Terms" },
+  { value: "request.", label: "Requests" },
+  { value: "run.", label: "Runs" },
+  { value: "output.", label: "Results" },
+  { value: "ledger.", label: "Budgets" },
+  { value: "worker.", label: "Workers" },
+  { value: "site.", label: "The site itself" },
+] as const;
