@@ -21,8 +21,15 @@ import { SavedQueries } from "./-ask/SavedQueries";
 
 const TABS = ["questions", "saved"] as const;
 
+/** What the address says; a link may leave any of it out. */
+interface Shown {
+  dataset?: string | undefined;
+  request?: string | undefined;
+  tab?: (typeof TABS)[number] | undefined;
+}
+
 export const Route = createFileRoute("/_app/ask")({
-  validateSearch: (search: Record<string, unknown>) => ({
+  validateSearch: (search: Record<string, unknown>): Shown => ({
     dataset: text(search["dataset"]),
     request: text(search["request"]),
     tab: oneOf(search["tab"], TABS),
