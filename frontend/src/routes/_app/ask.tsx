@@ -21,8 +21,15 @@ import { SavedQueries } from "./-ask/SavedQueries";
 
 const TABS = ["questions", "saved"] as const;
 
+interface Search {
+  dataset?: string | undefined;
+  /** The question whose answer is shown. */
+  request?: string | undefined;
+  tab?: (typeof TABS)[number] | undefined;
+}
+
 export const Route = createFileRoute("/_app/ask")({
-  validateSearch: (search: Record<string, unknown>) => ({
+  validateSearch: (search: Record<string, unknown>): Search => ({
     dataset: text(search["dataset"]),
     request: text(search["request"]),
     tab: oneOf(search["tab"], TABS),
@@ -31,7 +38,7 @@ export const Route = createFileRoute("/_app/ask")({
 });
 
 function AskPage() {
-  const { filters, setFilters } = useFilters<ReturnType<typeof Route.useSearch>>();
+  const { filters, setFilters } = useFilters<Search>();
   const client = useQueryClient();
   const last = useDraft("ask-dataset", "");
   const [load, setLoad] = useState<{ dataset: string; part: Partial<Form> } | null>(null);
