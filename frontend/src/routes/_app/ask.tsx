@@ -21,15 +21,25 @@ import { SavedQueries } from "./-ask/SavedQueries";
 
 const TABS = ["questions", "saved"] as const;
 
+<<<<<<< HEAD
 /** What the address says; a link may leave any of it out. */
 interface Shown {
   dataset?: string | undefined;
+=======
+interface Search {
+  dataset?: string | undefined;
+  /** The question whose answer is shown. */
+>>>>>>> page-ask
   request?: string | undefined;
   tab?: (typeof TABS)[number] | undefined;
 }
 
 export const Route = createFileRoute("/_app/ask")({
+<<<<<<< HEAD
   validateSearch: (search: Record<string, unknown>): Shown => ({
+=======
+  validateSearch: (search: Record<string, unknown>): Search => ({
+>>>>>>> page-ask
     dataset: text(search["dataset"]),
     request: text(search["request"]),
     tab: oneOf(search["tab"], TABS),
@@ -38,7 +48,7 @@ export const Route = createFileRoute("/_app/ask")({
 });
 
 function AskPage() {
-  const { filters, setFilters } = useFilters<ReturnType<typeof Route.useSearch>>();
+  const { filters, setFilters } = useFilters<Search>();
   const client = useQueryClient();
   const last = useDraft("ask-dataset", "");
   const [load, setLoad] = useState<{ dataset: string; part: Partial<Form> } | null>(null);
