@@ -21,25 +21,15 @@ import { SavedQueries } from "./-ask/SavedQueries";
 
 const TABS = ["questions", "saved"] as const;
 
-<<<<<<< HEAD
-/** What the address says; a link may leave any of it out. */
-interface Shown {
-  dataset?: string | undefined;
-=======
 interface Search {
   dataset?: string | undefined;
   /** The question whose answer is shown. */
->>>>>>> page-ask
   request?: string | undefined;
   tab?: (typeof TABS)[number] | undefined;
 }
 
 export const Route = createFileRoute("/_app/ask")({
-<<<<<<< HEAD
-  validateSearch: (search: Record<string, unknown>): Shown => ({
-=======
   validateSearch: (search: Record<string, unknown>): Search => ({
->>>>>>> page-ask
     dataset: text(search["dataset"]),
     request: text(search["request"]),
     tab: oneOf(search["tab"], TABS),
