@@ -374,3 +374,39 @@ def test_many_sign_in_at_once(app_site: AppSite) -> None:
 
     with ThreadPoolExecutor(3) as pool:
         assert all(pool.map(go, range(3)))
+
+
+def test_who_was_deactivated_is_told_so_and_nobody_else(app_site: AppSite) -> None:
+    user_id, email = person(app_site)
+    browser = signed_in(app_site, email)
+    other = signed_in(app_site, person(app_site, email="bob@example.org")[1])
+    app_site.call(app_site.owner, "PATCH", f"/users/{user_id}", json={"active": False})
+    refused = browser.call("GET", "/me")
+    assert refused.status_code == httpx.codes.UNAUTHORIZED
+    assert code(refused) == "account_deactivated"
+    assert "deactivated" in refused.json()["detail"]
+    # A session that was merely ended, a stranger's cookie, a sign-in: none says it.
+    assert other.signed_in
+    app_site.call(app_site.owner, "DELETE", f"/users/{other.ok('GET', '/me')['id']}/sessions")
+    assert code(other.call("GET", "/me")) == "unauthenticated"
+    stranger = Browser(app_site)
+    stranger.http.cookies.set("carrel_session", browser.cookie("carrel_session"))
+    assert code(stranger.call("GET", "/me")) == "unauthenticated"
+    assert code(stranger.sign_in(email)) == "unauthenticated"
+    # The browser's next person signs in as if nothing had been.
+    assert browser.sign_in("bob@example.org").status_code == httpx.codes.CREATED
+    assert browser.signed_in
+
+
+def test_a_name_is_ones_own_to_change(app_site: AppSite) -> None:
+    user_id, email = person(app_site)
+    browser = signed_in(app_site, email)
+    assert browser.ok("PATCH", "/me", json={"name": " Ada L. "})["name"] == "Ada L."
+    for wrong in ("", "   ", "x" * 201, "a\u202eb"):
+        assert browser.call("PATCH", "/me", json={"name": wrong}).status_code == 422, wrong
+    events = app_site.call(
+        app_site.owner, "GET", f"/audit/events?subject={user_id}&action=user.changed"
+    ).json()["items"]
+    assert [(event["actor"], event["detail"]) for event in events] == [
+        (user_id, {"name": "Ada L."})
+    ]

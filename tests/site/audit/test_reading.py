@@ -139,3 +139,13 @@ def test_writers_at_once_make_one_chain(app_site: AppSite) -> None:
         )
     assert {reply.status_code for reply in replies} == {201}
     assert Log(app_site, "").verify().events == 40
+
+
+def test_one_event_by_its_place(log: Log) -> None:
+    newest = log.app.call(log.app.auditor, "GET", "/audit/events").json()["items"][0]
+    path = f"/audit/events/{newest['sequence']}"
+    assert log.app.call(log.app.auditor, "GET", path).json() == newest
+    assert log.app.call(log.app.researcher, "GET", path).status_code == 403
+    for nowhere, status in (("999999999", 404), (str(2**63), 422), ("0", 422), ("-1", 422)):
+        reply = log.app.call(log.app.auditor, "GET", f"/audit/events/{nowhere}")
+        assert reply.status_code == status, nowhere

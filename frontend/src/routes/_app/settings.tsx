@@ -147,7 +147,11 @@ function InForce({ groups }: { groups: Settings["groups"] }) {
       lead="Read when the site starts, from its environment. Passwords are left out."
     >
       {groups.map((group) => (
-        <details key={group.title} className={classes.group} open={group.settings.some(({ changed }) => changed)}>
+        <details
+          key={group.title}
+          className={classes.group}
+          open={group.settings.some(({ changed }) => changed)}
+        >
           <summary>
             <h3>{group.title}</h3>
             <span className="soft">{counted(group.settings)}</span>
@@ -158,7 +162,7 @@ function InForce({ groups }: { groups: Settings["groups"] }) {
                 <dt>
                   <code>{setting.name}</code>
                   {setting.changed && <Badge label="Changed" tone="info" />}
-                  <span className={classes.words}>{setting.description}</span>
+                  <span className={classes.words}><Described words={setting.description} /></span>
                 </dt>
                 <dd>
                   <code>{setting.value === "" ? "empty" : setting.value}</code>
@@ -176,6 +180,13 @@ function InForce({ groups }: { groups: Settings["groups"] }) {
       ))}
     </Section>
   );
+}
+
+/** A description, in which `code` stands between backticks. */
+function Described({ words }: { words: string }) {
+  return words
+    .split("`")
+    .map((part, index) => (index % 2 === 1 ? <code key={part}>{part}</code> : part));
 }
 
 function counted(settings: readonly Schemas["Setting"][]): string {

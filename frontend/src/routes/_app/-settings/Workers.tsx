@@ -12,6 +12,7 @@ import { LoadingState } from "@/components/LoadingState";
 import { Section } from "@/components/Section";
 import { Badge } from "@/components/StateBadge";
 import { Time } from "@/components/Time";
+import { workersQuery } from "../people/-queries";
 import { WorkerDialog } from "./WorkerDialog";
 
 type Worker = Schemas["Worker"];
@@ -54,10 +55,7 @@ export function Workers() {
   const client = useQueryClient();
   const [making, setMaking] = useState(false);
   const [ending, setEnding] = useState<Worker | null>(null);
-  const workers = useQuery({
-    queryKey: ["settings", "workers"],
-    queryFn: async ({ signal }) => await unwrap(api.GET("/api/v1/workers", { signal })),
-  });
+  const workers = useQuery(workersQuery);
   return (
     <Section
       title="Workers"

@@ -10,6 +10,12 @@ export const siteQuery = queryOptions({
   staleTime: 5 * 60_000,
 });
 
+/** Every worker's credential; for owners. */
+export const workersQuery = queryOptions({
+  queryKey: ["settings", "workers"],
+  queryFn: ({ signal }) => unwrap(api.GET("/api/v1/workers", { signal })),
+});
+
 /** All groups, for choosing among them; a site has few. */
 export const groupChoicesQuery = queryOptions({
   queryKey: ["groups", "choices"],

@@ -105,7 +105,7 @@ function PeoplePage() {
       <PeopleTabs owner={owner} />
       <FilterBar active={active} onClear={clearFilters}>
         <SearchField
-          label="Search names and addresses"
+          label="Search people"
           value={filters.q}
           onChange={(q) => setFilters({ q }, { replace: true })}
         />
