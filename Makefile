@@ -98,7 +98,7 @@ test-long: $(VENV)/.dev $(CONSOLE)
 	$(RUN) pytest -m long -rP $(ARGS)
 
 screenshots: $(VENV)/.dev $(CONSOLE) system-packages
-	$(RUN) tests.browser.screenshots screenshots $(ARGS)
+	PYTHONPATH=. $(RUN) tests.browser.screenshots screenshots $(ARGS)
 
 lint: $(VENV)/.dev frontend/node_modules/.carrel
 	$(RUN) ruff check

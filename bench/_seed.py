@@ -61,6 +61,8 @@ SELECT {_id("usr", "i")}, 'Person ' || i, 'person' || i || '@example.org',
 FROM generate_series(1, {PEOPLE}) i
 """
 
+_ANYBODY = f"1 + (i * 7) % {PEOPLE}"
+
 _KEYS = f"""
 INSERT INTO api_keys (id, user_id, label, prefix, secret_hash, scopes, created_at, expires_at)
 SELECT {_id("key", "i")}, CASE WHEN i % 2 = 0 THEN @researcher@ ELSE {_id("usr", "i")} END,
@@ -136,7 +138,7 @@ INSERT INTO requests (id, kind, dataset_id, requester_id, purpose, state, sql, t
   expires_at)
 SELECT {_id("req", "i")}, kind,
   CASE WHEN i % 3 = 0 THEN @dataset@ ELSE {_id("ds", _THEIRS)} END,
-  CASE WHEN i % 5 = 0 THEN @researcher@ ELSE {_id("usr", f"1 + (i * 7) % {PEOPLE}")} END,
+  CASE WHEN i % 5 = 0 THEN @researcher@ ELSE {_id("usr", _ANYBODY)} END,
   CASE WHEN i % 4 = 0 THEN '' ELSE
     'Study ' || i % 997 || ': how do waiting times in district ' || i % 211 || ' compare, by '
     || (ARRAY['age', 'season', 'ward', 'diagnosis'])[1 + i % 4] || '?' END,
@@ -239,7 +241,7 @@ _EVENTS = f"""
 INSERT INTO audit_events (sequence, at, actor, action, subject, detail, previous_hash, hash)
 SELECT head.sequence + i, now() - ({EVENTS} - i) * interval '30 seconds',
   CASE WHEN i % 2 = 0 THEN 'site' WHEN i % 10 = 1 THEN @researcher@
-    ELSE {_id("usr", f"1 + (i * 7) % {PEOPLE}")} END,
+    ELSE {_id("usr", _ANYBODY)} END,
   CASE WHEN i < 5000 AND i % 10 = 0 THEN 'ledger.raised'
     WHEN i < 20000 AND i % 10 = 1 THEN 'user.created'
     ELSE (ARRAY['run.queued', 'request.submitted', 'output.released', 'request.approved',
@@ -275,8 +277,18 @@ SELECT {_id("wrk", "i")}, 'worker-' || i, md5('w' || i), '{{query}}', now()
 FROM generate_series(1, 50) i
 """
 
+# Every second one was read; a fifth of the people's are the owner's.
+_NOTIFICATIONS = f"""
+INSERT INTO notifications (id, user_id, kind, title, body, link, subject, at, read_at, mailed_at)
+SELECT {_id("ntf", "i")}, CASE WHEN i % 5 = 0 THEN @owner@ ELSE {_id("usr", _ANYBODY)} END,
+  'request_submitted', 'A request waits for you', 'Somebody asks about visits',
+  '/requests/' || {_id("req", "i")}, {_id("req", "i")}, now() - i * interval '5 minutes',
+  CASE WHEN i % 10 >= 5 THEN now() END, now()
+FROM generate_series(1, {REQUESTS}) i
+"""
+
 _STATEMENTS = (
     *(_PEOPLE, _KEYS, _POPULATIONS, _DATASETS, _VERSIONS, _ACCESS, _ACCOUNTS),
     *(_REQUESTS, _VOTES, _RUNS, _INGESTS, _ENTRIES, _SUMS, _EVENTS, _HEAD, _SAVED, _COMMENTS),
-    _WORKERS,
+    *(_WORKERS, _NOTIFICATIONS),
 )

@@ -27,7 +27,7 @@ from carrel_site.core.pagination import encode_cursor
 
 TARGET_MS = 150.0
 MOST_STATEMENTS = 8
-WARM, REPEATS = 7, 15
+WARM, REPEATS = 6, 10
 PASSWORD = secrets.token_urlsafe(16)
 TABLE = {
     "unit_column": "person",
@@ -212,6 +212,10 @@ def _people(ids: Template) -> Iterator[Case]:
     yield Case("keys, deep", "researcher", "/keys", deep=keys)
     yield Case("keys of a person", "owner", f"/users/{ids.researcher}/keys")
     yield Case("workers (whole)", "owner", "/workers")
+    yield Case("notifications", "owner", "/notifications")
+    notifications = newest("notifications", f"user_id = '{ids.owner}'", "at")
+    yield Case("notifications, deep", "owner", "/notifications", deep=notifications)
+    yield Case("notifications unread", "owner", "/notifications", {"unread": True})
 
 
 @dataclass(frozen=True)

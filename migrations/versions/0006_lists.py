@@ -93,9 +93,10 @@ def upgrade() -> None:
         "id DESC",
         postgresql_where=sa.text("kind = 'ingest'"),
     )
-    _index("ix_audit_events_by_action", "audit_events", "action", "sequence")
+    timed = {"postgresql_include": ["at"]}
+    _index("ix_audit_events_by_action", "audit_events", "action", "sequence", **timed)
     _index("ix_audit_events_by_subject", "audit_events", "subject", "sequence")
-    _index("ix_audit_events_by_actor", "audit_events", "actor", "action", "sequence")
+    _index("ix_audit_events_by_actor", "audit_events", "actor", "action", "sequence", **timed)
     _index("ix_audit_events_at", "audit_events", "at")
     _index("ix_ledger_accounts_user_id", "ledger_accounts", "user_id")
     _index(

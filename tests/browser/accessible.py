@@ -14,7 +14,13 @@ _RUN = """async () => {
   return found.violations;
 }"""
 
-_SET_THEME = "theme => { document.documentElement.dataset.mantineColorScheme = theme; }"
+# Colours are inherited in steps, each a transition of its own, however short: wait for the last.
+_SET_THEME = """async (theme) => {
+  document.documentElement.dataset.mantineColorScheme = theme;
+  const frame = () => new Promise(requestAnimationFrame);
+  do { await frame(); await frame(); }
+  while (document.getAnimations().some((each) => each instanceof CSSTransition));
+}"""
 
 
 @lru_cache(maxsize=1)

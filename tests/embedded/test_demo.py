@@ -1,6 +1,7 @@
 """`carrel demo`, as `make demo` runs it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,10 @@ def test_it_answers_stays_up_and_goes_with_the_process_that_started_it(tmp_path:
         assert make.poll() is None, printed
         for part in ("owner@demo.example", "query.price()", "query.run()", "site.budget('meps')"):
             assert part in printed
+        question = re.search(
+            r"The question in the console: (http://\S+/requests/req_\w+)$", printed, re.MULTILINE
+        )
+        assert question, printed
         everything = descendants(make.pid)
         make.send_signal(signal.SIGKILL)
         make.wait()

@@ -1,7 +1,7 @@
 """What happened to a dataset: the log's events about it, its versions, access and requests.
 
 Owners and auditors see the events as they are. Reviewers get the few kinds that tell neither a
-private fact (sizes, digests, how a mock compares) nor how others voted, and only their words.
+private fact (sizes, digests, how long a version took, how a mock compares) nor how others voted.
 """
 
 from sqlalchemy import ColumnElement, Select, literal, select, tuple_
@@ -21,10 +21,7 @@ _ALL_READERS = {
     "dataset.updated": ("words", "revision", "policy_revision", "terms_revision"),
     "access.given": ("user",),
     "access.taken": ("user",),
-    "version.uploaded": ("format",),
     "version.ready": ("current",),
-    "version.failed": (),
-    "version.cancelled": (),
     "request.submitted": ("approval",),
     "request.edited": (),
     "request.approved": (),

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ARRAY, Select, Text, bindparam, func, select, text, union_all
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from carrel_site.accounts.models import User
 from carrel_site.datasets.models import (
@@ -156,26 +156,33 @@ def version_states(session: Session, version_ids: Iterable[str]) -> dict[str, st
 
 _EARLIER = aliased(DatasetVersion)
 _THEIRS = aliased(Dataset)
-_SAME_PEOPLE = (
-    select(DatasetVersion.id, Population.name)
-    .join(Dataset, Dataset.id == DatasetVersion.dataset_id)
-    .join(
-        _EARLIER,
-        (_EARLIER.source_digest == DatasetVersion.source_digest)
-        | (_EARLIER.units_digest == DatasetVersion.units_digest),
+
+
+def _sharing(digest: InstrumentedAttribute[str | None]) -> Select[str, str, datetime, str]:
+    """Versions with this digest of an earlier one in another population, and its name."""
+    return (
+        select(
+            DatasetVersion.id, Population.name, _EARLIER.created_at, _EARLIER.id.label("earlier")
+        )
+        .join(Dataset, Dataset.id == DatasetVersion.dataset_id)
+        .join(_EARLIER, getattr(_EARLIER, digest.key) == digest)
+        .join(_THEIRS, _THEIRS.id == _EARLIER.dataset_id)
+        .join(Population, Population.id == _THEIRS.population_id)
+        .where(
+            DatasetVersion.id == func.any(bindparam("ids", type_=ARRAY(Text))),
+            _THEIRS.population_id != Dataset.population_id,
+            DatasetVersion.purpose == "version",
+            _EARLIER.purpose == "version",
+            _EARLIER.state.not_in(("failed", "cancelled")),
+            _EARLIER.created_at < DatasetVersion.created_at,
+        )
     )
-    .join(_THEIRS, _THEIRS.id == _EARLIER.dataset_id)
-    .join(Population, Population.id == _THEIRS.population_id)
-    .where(
-        DatasetVersion.id.in_(bindparam("ids", expanding=True)),
-        _THEIRS.population_id != Dataset.population_id,
-        DatasetVersion.purpose == "version",
-        _EARLIER.purpose == "version",
-        _EARLIER.state.not_in(("failed", "cancelled")),
-        _EARLIER.created_at < DatasetVersion.created_at,
-    )
-    .order_by(_EARLIER.created_at.desc(), _EARLIER.id.desc())
-)
+
+
+# Two joins by one index each; by both digests at once, PostgreSQL may compare all with all.
+_SAME_PEOPLE = union_all(
+    _sharing(DatasetVersion.source_digest), _sharing(DatasetVersion.units_digest)
+).order_by(text("created_at DESC, earlier DESC"))
 
 
 def same_people(session: Session, version_ids: Iterable[str]) -> dict[str, str]:
@@ -287,7 +294,7 @@ def open_among(session: Session, upload_ids: Iterable[str]) -> set[str]:
 
 
 def expired_uploads(session: Session, at: datetime) -> list[Upload]:
-    """Open uploads that expired before `at`, locked; those that are being written to are not."""
+    """Open uploads that expired before `at`, locked."""
     return list(
         session.scalars(
             select(Upload)

@@ -27,6 +27,7 @@ from carrel_protocol.api.datasets import (
     PopulationCreate,
     SourceFormat,
     TermsAcceptance,
+    UploadPurpose,
 )
 from carrel_protocol.schema import TableSchema
 from carrel_site.core.errors import InvalidInput, SiteError
@@ -318,10 +319,16 @@ def take_access(site: SiteDep, caller: Manager, dataset: Ref, user_id: UserId) -
 
 @router.get("/datasets/{dataset}/versions", dependencies=[require(Permission.VERSIONS_READ)])
 def list_versions(
-    site: SiteDep, dataset: Ref, cursor: Cursor = None, limit: Limit = 50
+    site: SiteDep,
+    dataset: Ref,
+    purpose: UploadPurpose = "version",
+    cursor: Cursor = None,
+    limit: Limit = 50,
 ) -> Page[DatasetVersion]:
-    """A dataset's versions with sizes, digests and ingest reports: private facts."""
-    return site.db.read(lambda session: versions.page(session, dataset, cursor, limit))
+    """A dataset's versions, or its uploaded mocks, with sizes, digests and ingest reports:
+    private facts.
+    """
+    return site.db.read(lambda session: versions.page(session, dataset, cursor, limit, purpose))
 
 
 @router.get(

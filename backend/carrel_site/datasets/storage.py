@@ -17,7 +17,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -99,8 +99,10 @@ class Storage:
         for partial in (self.root / "uploads").glob(f"*{_PARTIAL}"):
             if time.time() - partial.stat().st_mtime > 24 * 3600:
                 partial.unlink(missing_ok=True)
-        for misnamed in (self.root / "versions").glob("*.parquet"):  # of sites before 0.2
-            misnamed.rename(misnamed.with_suffix(_TABLE))
+        for misnamed in (self.root / "versions").glob("*.parquet"):
+            # As they were once called. Another process may be doing the same.
+            with suppress(FileNotFoundError):
+                misnamed.rename(misnamed.with_suffix(_TABLE))
 
     # Uploads
 

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from carrel_protocol.api.common import Page
 from carrel_protocol.api.datasets import DatasetVersion as VersionView
-from carrel_protocol.api.datasets import SourceFormat
+from carrel_protocol.api.datasets import SourceFormat, UploadPurpose
 from carrel_protocol.api.requests import RunState
 from carrel_site.audit.log import record
 from carrel_site.core.clock import now
@@ -127,14 +127,16 @@ def cancel(session: Session, site: Site, version_id: str, actor: str) -> Version
     return _view(version, locked, None)
 
 
-def page(session: Session, ref: str, cursor: str | None, limit: int) -> Page[VersionView]:
-    """A dataset's versions with their sizes and reports, newest first."""
+def page(
+    session: Session, ref: str, cursor: str | None, limit: int, purpose: UploadPurpose = "version"
+) -> Page[VersionView]:
+    """A dataset's versions, or mocks, with their sizes and reports, newest first."""
     dataset = repository.dataset(session, ref)
     if dataset is None:
         raise missing(ref)
     rows = newest_first(
         session,
-        repository.versions(dataset.id),
+        repository.versions(dataset.id, purpose),
         DatasetVersion.created_at,
         DatasetVersion.id,
         cursor,

@@ -540,7 +540,8 @@ export interface paths {
         };
         /**
          * List Versions
-         * @description A dataset's versions with sizes, digests and ingest reports: private facts.
+         * @description A dataset's versions, or its uploaded mocks, with sizes, digests and ingest reports:
+         *     private facts.
          */
         get: operations["list_versions"];
         put?: never;
@@ -7636,6 +7637,7 @@ export interface operations {
     list_versions: {
         parameters: {
             query?: {
+                purpose?: "version" | "mock";
                 /** @description `next_cursor` of the page before this one. */
                 cursor?: string | null;
                 /** @description Rows in a page. */

@@ -8,12 +8,8 @@ import type { components } from "./schema";
 
 export type Role = components["schemas"]["Role"];
 export type User = components["schemas"]["User"];
-export interface SessionInfo {
-  user: User;
-  scopes: string[];
-  csrf_token: string;
-  expires_at: string;
-}
+export type SessionInfo = components["schemas"]["SessionInfo"];
+export type InvitationFacts = components["schemas"]["InvitationFacts"];
 
 /** A request that a missing session does not interrupt. */
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -84,13 +80,6 @@ export interface SetupFields {
   name: string;
   email: string;
   password: string;
-}
-
-export interface InvitationFacts {
-  email: string;
-  name: string;
-  role: Role;
-  site_url: string;
 }
 
 /** What the pages outside the console do. Each that signs in leaves the session in the cache. */

@@ -28,6 +28,7 @@ const PAGES: PageEntry[] = [
   { to: "/people", label: "People", icon: "people", key: "p", needs: "seePeople" },
   { to: "/audit", label: "Audit", icon: "audit", key: "l", needs: "seeAudit" },
   { to: "/settings", label: "Settings", icon: "settings", key: "s", needs: "settings" },
+  { to: "/notifications", label: "Notifications", icon: "bell", key: "n", hidden: true },
   { to: "/profile", label: "Profile", icon: "person", key: "m", hidden: true },
 ];
 

@@ -165,3 +165,38 @@ def test_a_restart_removes_old_partial_uploads_and_keeps_the_rest(storage: Stora
     storage.prepare()
     assert files(storage) == ["uploads/new.partial", "uploads/ver_a"]
     assert set(storage.uploads()) == {"ver_a"}
+
+
+def test_tables_stored_under_their_old_name_get_the_new_one(storage: Storage) -> None:
+    (storage.root / "versions" / "ver_a.parquet").write_bytes(b"rows")
+    storage.prepare()
+    storage.prepare()
+    assert files(storage) == ["versions/ver_a.table"]
+    assert (storage.root / storage.version_path("ver_a")).read_bytes() == b"rows"
+
+
+def test_all_that_was_laid_out_of_a_version_goes_and_nothing_of_another(storage: Storage) -> None:
+    versions = storage.root / "versions"
+    scratch = ".ver_a.table.attempt-1.7"
+    names = ("ver_a.table", "ver_a.mock.jsonl", f"{scratch}.partial", "ver_ab.table")
+    for name in names:
+        (versions / name).write_bytes(b"rows")
+    (versions / ".ver_a.table.attempt-1.7.scratch").mkdir()
+    (versions / ".ver_a.table.attempt-1.7.scratch" / "spilled").write_bytes(b"rows")
+    assert storage.laid_out() == {"ver_a", "ver_ab"}
+    storage.discard_version("ver_a")
+    storage.discard_version("ver_none")
+    assert files(storage) == ["versions/ver_ab.table"]
+
+
+def test_pieces_become_an_upload_and_are_no_upload_before(storage: Storage) -> None:
+    storage.pieces("upl_a").write_bytes(b"whole")
+    assert (storage.uploads(), set(storage.all_pieces())) == ({}, {"upl_a"})
+    storage.keep_pieces("upl_a", "ver_a")
+    storage.keep_pieces("upl_a", "ver_a")  # as after a crash before the commit
+    assert set(storage.uploads()) == {"ver_a"}
+    storage.discard_pieces("upl_a")
+    assert files(storage) == ["uploads/ver_a"]
+    for name in ("../a", "a/b", "", "a.b"):
+        with pytest.raises(PathOutsideStorage):
+            storage.pieces(name)

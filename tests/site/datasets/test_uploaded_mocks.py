@@ -114,6 +114,8 @@ def test_a_mock_is_no_version(app_site: AppSite, version: str, worker: HandWorke
     assert app_site.call(app_site.owner, "GET", BASE).json()["version_id"] == version
     listed = app_site.call(app_site.owner, "GET", f"{BASE}/versions").json()["items"]
     assert [each["id"] for each in listed] == [version]
+    mocks = app_site.call(app_site.owner, "GET", f"{BASE}/versions?purpose=mock").json()["items"]
+    assert [each["id"] for each in mocks] == [mock["id"]]
     one = app_site.call(app_site.owner, "GET", f"{BASE}/versions/{mock['id']}").json()
     assert (one["purpose"], one["same_people_as"]) == ("mock", None)
 

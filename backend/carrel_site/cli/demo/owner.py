@@ -20,11 +20,10 @@ from carrel_protocol.api.datasets import (
     PopulationCreate,
 )
 from carrel_site.cli.demo.data import TABLES, DemoTable
+from carrel_site.cli.demo.people import OWNER, RESEARCHER
 from carrel_site.embedded.secrets import read_secret, write_secret
 from carrel_site.settings import get_settings
 
-OWNER = "owner@demo.example"
-RESEARCHER = "researcher@demo.example"
 _KEY_DAYS = 30
 _INGEST_SECONDS = 60.0
 

@@ -6,8 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import typer
 
+from carrel_site.cli.demo.people import OWNER, RESEARCHER
 from carrel_site.cli.up import REFUSALS, say
 from carrel_site.embedded import shim
 from carrel_site.embedded.process import Program, clean_environment
@@ -30,7 +32,11 @@ def run_demo(data_dir: Path, port: int | None, *, once: bool, die_with_parent: b
             _play(site)
             if once:
                 return
-            say(f"\nThe site stays up at {site.url}. Ctrl-C stops it; its data stay in {data_dir}.")
+            say(
+                f"\nThe question in the console: {_question(site)}\n"
+                f"Sign in as {OWNER} or {RESEARCHER}, with the password shown at the first start.\n"
+                f"The site stays up at {site.url}. Ctrl-C stops it; its data stay in {data_dir}."
+            )
             site.supervisor.watch()
     except StopRequested:
         say("Stopped.")
@@ -57,6 +63,19 @@ def _play(site: RunningSite) -> None:
         CARREL_API_KEY=key_file.read_text().strip(),
     )
     site.supervisor.run(researcher, _PART_SECONDS)
+
+
+def _question(site: RunningSite) -> str:
+    """Where the console shows what was just asked."""
+    key = (site.data.secrets / "demo_researcher_key").read_text().strip()
+    reply = httpx.get(
+        f"{site.url}/api/v1/requests",
+        params={"mine": True, "limit": 1},
+        headers={"Authorization": f"Bearer {key}"},
+        timeout=30.0,
+    )
+    reply.raise_for_status()
+    return f"{site.url}/requests/{reply.json()['items'][0]['id']}"
 
 
 def _part(name: str, module: str, **environment: str) -> Program:

@@ -4,7 +4,6 @@ import { createFileRoute } from "@tanstack/react-router";
 import { useCallback, useEffect, useState } from "react";
 
 import { api, unwrap } from "@/api/client";
-import { EmptyState } from "@/components/EmptyState";
 import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { PageHeader } from "@/components/PageHeader";
@@ -13,6 +12,7 @@ import { useDraft } from "@/hooks/useDraft";
 import { useFilters } from "@/hooks/useFilters";
 import { oneOf, text } from "@/lib/search";
 import { AskForm } from "./-ask/AskForm";
+import { Choose } from "./-ask/Choose";
 import { DatasetPicker } from "./-ask/DatasetPicker";
 import { fromTarget, type AskForm as Form } from "./-ask/form";
 import { History } from "./-ask/History";
@@ -21,8 +21,15 @@ import { SavedQueries } from "./-ask/SavedQueries";
 
 const TABS = ["questions", "saved"] as const;
 
+interface Search {
+  dataset?: string | undefined;
+  /** The question whose answer is shown. */
+  request?: string | undefined;
+  tab?: (typeof TABS)[number] | undefined;
+}
+
 export const Route = createFileRoute("/_app/ask")({
-  validateSearch: (search: Record<string, unknown>) => ({
+  validateSearch: (search: Record<string, unknown>): Search => ({
     dataset: text(search["dataset"]),
     request: text(search["request"]),
     tab: oneOf(search["tab"], TABS),
@@ -31,7 +38,7 @@ export const Route = createFileRoute("/_app/ask")({
 });
 
 function AskPage() {
-  const { filters, setFilters } = useFilters<ReturnType<typeof Route.useSearch>>();
+  const { filters, setFilters } = useFilters<Search>();
   const client = useQueryClient();
   const last = useDraft("ask-dataset", "");
   const [load, setLoad] = useState<{ dataset: string; part: Partial<Form> } | null>(null);
@@ -100,7 +107,7 @@ function AskPage() {
       ) : name || only.pending ? (
         <LoadingState what="the dataset" rows={5} />
       ) : (
-        <Choose picker={picker} none={only.none} />
+        <Choose picker={picker} open={only.open} />
       )}
       {filters.request && (
         <Outcome
@@ -138,19 +145,6 @@ function AskPage() {
   );
 }
 
-function Choose({ picker, none }: { picker: React.ReactNode; none: boolean }) {
-  return none ? (
-    <EmptyState title="There is no dataset that you may ask of yet">
-      An owner gives access to each dataset, and a budget with it. Once you have one, you can ask
-      here.
-    </EmptyState>
-  ) : (
-    <Section title="Begin with a dataset">
-      <div style={{ maxWidth: "36rem" }}>{picker}</div>
-    </Section>
-  );
-}
-
 function useDataset(name: string | undefined) {
   return useQuery({
     queryKey: ["dataset", name],
@@ -173,7 +167,7 @@ function useOnlyDataset(wanted: boolean) {
   const open = found.data?.items.filter(({ accessible }) => accessible);
   return {
     name: open?.length === 1 ? open[0]?.name : undefined,
-    none: open?.length === 0,
+    open: open ?? [],
     pending: wanted && found.isPending,
   };
 }

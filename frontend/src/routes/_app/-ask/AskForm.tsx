@@ -121,14 +121,14 @@ export function AskForm({ dataset, picker, load, onAsked }: Props) {
           </div>
           <div className={classes.examples}>
             <span className="soft" id={`${id}-hint`}>
-              Counts, sums and averages, in SQL.
+              Counts, sums and averages, such as:
             </span>
             {examplesOf(dataset).map(({ words, sql }) => (
               <Button
                 key={words}
                 variant="default"
                 size="compact-sm"
-                className={classes.example}
+                fw={400}
                 onClick={() => change({ sql })}
               >
                 {words}

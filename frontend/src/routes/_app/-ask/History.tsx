@@ -61,8 +61,8 @@ function columnsOf(onLoad: Props["onLoad"]): DataColumn<Row>[] {
         <StateBadge of={row.run_state ? "run" : "request"} state={row.run_state ?? row.state} />
       ),
     },
-    { id: "cost", header: "Cost", numeric: true, cell: (row) => formatShare(row.share) },
-    { id: "asked", header: "Asked", cell: (row) => <Time at={row.created_at} /> },
+    { id: "cost", header: "Cost", numeric: true, cell: (row) => <span className={classes.short}>{formatShare(row.share)}</span> },
+    { id: "asked", header: "Asked", cell: (row) => <span className={classes.short}><Time at={row.created_at} /></span> },
     {
       id: "again",
       header: "Again",

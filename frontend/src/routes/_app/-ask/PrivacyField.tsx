@@ -66,18 +66,24 @@ export function PrivacyField({ form, change, error }: Props) {
         data={Object.entries(WAYS).map(([kind, { label }]) => ({ value: kind, label }))}
       />
       <div className={classes.dial}>
-        <input
-          type="range"
-          className={classes.slider}
-          aria-label={`${way.what}, slider`}
-          aria-valuetext={formatEpsilon(value)}
-          aria-describedby={`${id}-words`}
-          min={0}
-          max={STEPS}
-          step={1}
-          value={toStep(value, range)}
-          onChange={(event) => set(fromStep(Number(event.currentTarget.value), range))}
-        />
+        <div className={classes.slide}>
+          <input
+            type="range"
+            className={classes.slider}
+            aria-label={`${way.what}, slider`}
+            aria-valuetext={formatEpsilon(value)}
+            aria-describedby={`${id}-words`}
+            min={0}
+            max={STEPS}
+            step={1}
+            value={toStep(value, range)}
+            onChange={(event) => set(fromStep(Number(event.currentTarget.value), range))}
+          />
+          <div className={classes.ends} aria-hidden="true">
+            <span>{form.kind === "accuracy" ? "More exact" : "More private"}</span>
+            <span>{form.kind === "accuracy" ? "Cheaper" : "More exact"}</span>
+          </div>
+        </div>
         <NumberInput
           aria-label={way.what}
           aria-describedby={`${id}-words`}
@@ -109,10 +115,6 @@ export function PrivacyField({ form, change, error }: Props) {
             allowDeselect={false}
           />
         )}
-      </div>
-      <div className={classes.ends} aria-hidden="true">
-        <span>{form.kind === "accuracy" ? "More exact" : "More private"}</span>
-        <span>{form.kind === "accuracy" ? "Cheaper" : "More exact"}</span>
       </div>
       <p id={`${id}-words`} className={classes.hint}>
         {way.words}

@@ -99,6 +99,30 @@ const look = EditorView.theme({
   ".cm-diagnostic-error": { borderLeft: "3px solid var(--c-bad)" },
 });
 
+/* Text typed over a selection: left to itself, Chromium would give it the look of what it replaces
+   in a style attribute, which the Content-Security-Policy refuses with an error. */
+const plainReplacing = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const text = event.data;
+    if (event.inputType !== "insertText" || !text || view.composing) return false;
+    // The browser's selection: the editor's own may not have followed it yet.
+    const selection = document.getSelection();
+    if (!selection?.rangeCount || selection.isCollapsed || /^["'([]$/.test(text)) return false;
+    const range = selection.getRangeAt(0);
+    if (!view.contentDOM.contains(range.commonAncestorContainer)) return false;
+    const from = view.posAtDOM(range.startContainer, range.startOffset);
+    const insert = view.state.toText(text);
+    view.dispatch({
+      changes: { from, to: view.posAtDOM(range.endContainer, range.endOffset), insert },
+      selection: { anchor: from + insert.length },
+      userEvent: "input.type",
+      scrollIntoView: true,
+    });
+    event.preventDefault();
+    return true;
+  },
+});
+
 const language = new Compartment();
 
 /** SQL for one dataset. Tab moves on to the next field; Ctrl-Space offers what can be written. */
@@ -146,6 +170,7 @@ export default function SqlEditor(props: Props) {
           EditorView.updateListener.of((update) => {
             if (update.docChanged) latest.current.onChange(update.state.doc.toString());
           }),
+          plainReplacing,
           look,
         ],
       }),

@@ -51,8 +51,11 @@ export function completionFor(dataset: Dataset) {
     const word = context.matchBefore(/[A-Za-z_][\w]*/);
     if (!word && !context.explicit) return null;
     const clause = [...before.matchAll(/\b(select|from|where|group\s+by)\b/gi)].at(-1)?.[0] ?? "";
-    const options = optionsIn(clause.toLowerCase().replace(/\s+/g, " "));
-    return { from: word?.from ?? context.pos, options, validFor: /^\w*$/ };
+    // A word that is whole already is not offered: Enter is to begin a new line then.
+    const options = optionsIn(clause.toLowerCase().replace(/\s+/g, " ")).filter(
+      ({ label }) => label.toLowerCase() !== word?.text.toLowerCase(),
+    );
+    return { from: word?.from ?? context.pos, options };
   };
 
   function optionsIn(clause: string): Completion[] {

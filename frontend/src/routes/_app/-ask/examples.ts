@@ -37,26 +37,26 @@ export function examplesOf(dataset: Dataset): Example[] {
   const group = groups[0];
   const whole = numbers.find((column) => column !== measured) ?? measured;
   const found: Example[] = [
-    { words: "How many rows are there?", sql: `SELECT COUNT(*) AS n\nFROM ${from}` },
+    { words: "How many rows", sql: `SELECT COUNT(*) AS n\nFROM ${from}` },
   ];
   if (group) {
     const key = quoted(group.name);
     found.push({
-      words: `How many for each ${group.name}?`,
+      words: `How many by ${group.name}`,
       sql: `SELECT ${key}, COUNT(*) AS n\nFROM ${from}\nGROUP BY ${key}`,
     });
   }
   if (measured && group && measured !== group) {
     const key = quoted(group.name);
     found.push({
-      words: `Average ${measured.name} for each ${group.name}`,
+      words: `Average ${measured.name} by ${group.name}`,
       sql: `SELECT ${key}, AVG(${quoted(measured.name)}) AS average\nFROM ${from}\nGROUP BY ${key}`,
     });
   }
   if (whole) {
     const middle = Math.round((Number(whole.lower) + Number(whole.upper)) / 2);
     found.push({
-      words: `How many with ${whole.name} above ${middle}?`,
+      words: `How many with ${whole.name} above ${middle}`,
       sql: `SELECT COUNT(*) AS n\nFROM ${from}\nWHERE ${quoted(whole.name)} > ${middle}`,
     });
   }

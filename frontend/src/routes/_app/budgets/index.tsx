@@ -1,9 +1,100 @@
+import { Select } from "@mantine/core";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { createFileRoute } from "@tanstack/react-router";
 
+import { api, unwrap } from "@/api/client";
+import { cursorList } from "@/api/queries";
+import { useSession } from "@/api/session";
+import { DataTable } from "@/components/DataTable";
+import { EmptyState } from "@/components/EmptyState";
 import { PageHeader } from "@/components/PageHeader";
+import { Section } from "@/components/Section";
+import { useFilters } from "@/hooks/useFilters";
+import { can } from "@/lib/roles";
+import { text } from "@/lib/search";
+import { ACCOUNT_COLUMNS } from "./-parts/accounts";
+import { Mine } from "./-parts/Mine";
 
-export const Route = createFileRoute("/_app/budgets/")({ component: BudgetsPage });
+interface Filters {
+  population?: string | undefined;
+}
+
+export const Route = createFileRoute("/_app/budgets/")({
+  validateSearch: (search: Record<string, unknown>): Filters => ({
+    population: text(search["population"]),
+  }),
+  component: BudgetsPage,
+});
 
 function BudgetsPage() {
-  return <PageHeader title="Budgets" />;
+  const { user } = useSession();
+  return (
+    <>
+      <PageHeader
+        title="Budgets"
+        lead="Each private answer takes a part of two budgets that never grow back: that of whoever asks, and that of everyone together. When one is used up, nothing more is answered from it."
+      />
+      <Mine alone={!can(user.role, "seeAllBudgets")} />
+      {can(user.role, "seeAllBudgets") && <Everyones />}
+    </>
+  );
+}
+
+/** The accounts at one population, for those who may see all. */
+function Everyones() {
+  const { filters, setFilters } = useFilters<Filters>();
+  const populations = useQuery({
+    queryKey: ["populations", "names"],
+    queryFn: ({ signal }) =>
+      unwrap(api.GET("/api/v1/populations", { params: { query: { limit: 200 } }, signal })),
+  });
+  const names = populations.data?.items.map((population) => population.name) ?? [];
+  const population = filters.population ?? names[0];
+  const accounts = useInfiniteQuery({
+    ...cursorList(["budgets", "accounts", population], (cursor, signal) =>
+      unwrap(
+        api.GET("/api/v1/populations/{population}/accounts", {
+          params: { path: { population: population ?? "" }, query: { cursor } },
+          signal,
+        }),
+      ),
+    ),
+    enabled: population !== undefined,
+  });
+  if (populations.data && names.length === 0) {
+    return (
+      <EmptyState title="No population yet">
+        A population is the set of people that datasets are about; it and its budgets are made with
+        the first dataset.
+      </EmptyState>
+    );
+  }
+  return (
+    <Section
+      title="All accounts"
+      actions={
+        <Select
+          aria-label="Population"
+          data={population && !names.includes(population) ? [population, ...names] : names}
+          value={population ?? null}
+          onChange={(chosen) => setFilters({ population: chosen ?? undefined })}
+          allowDeselect={false}
+          searchable={names.length > 8}
+        />
+      }
+    >
+      <DataTable
+        label="accounts"
+        list={accounts}
+        columns={ACCOUNT_COLUMNS}
+        rowKey={(account) => account.id}
+        rowLink={(account) => ({ to: "/budgets/$account", params: { account: account.id } })}
+        empty={
+          <EmptyState title="No accounts here">
+            One opens for everybody who is given access to a dataset of this population.
+          </EmptyState>
+        }
+      />
+    </Section>
+  );
 }

@@ -65,7 +65,7 @@ function boundsInWords({ bounds }: RequestRound): string {
 function Changed({ title, children }: { title: string; children: React.ReactNode }) {
   return (
     <div className={classes.changed}>
-      <h4 className={classes.title}>{title}</h4>
+      <h3 className={classes.title}>{title}</h3>
       {children}
     </div>
   );

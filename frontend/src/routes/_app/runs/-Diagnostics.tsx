@@ -65,7 +65,7 @@ function Known({ run, who }: { run: RunDiagnostics; who: string }) {
           ["State", stateLabel("run", run.state)],
           ["Worker", run.worker_id ? <code key="worker">{run.worker_id}</code> : "none yet"],
           ["Taken", <Time key="taken" at={run.claimed_at} none="not yet" absolute />],
-          ["Really ended", <Time key="ended" at={run.finished_at} none="not yet" absolute />],
+          ["Ended in fact", <Time key="ended" at={run.finished_at} none="not yet" absolute />],
           ["Shown from", <Time key="shown" at={run.visible_at} none="not yet" absolute />],
           ["Deadline", run.deadline_ms > 0 ? formatDuration(run.deadline_ms) : "none"],
           [

@@ -1,0 +1,4 @@
+"""Who takes part in the demo."""
+
+OWNER = "owner@demo.example"
+RESEARCHER = "researcher@demo.example"
