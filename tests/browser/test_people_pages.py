@@ -98,6 +98,13 @@ def test_from_an_invitation_to_the_end_of_an_account(
     check_accessible(nora)
     told.get_by_role("button", name="Leave").click()
     heading(nora, "Sign in")
+    expect(nora.get_by_text("deactivated by an owner of this site")).to_be_visible()
+    check_accessible(nora)
+    # The next person at this browser is none the worse for it.
+    nora.get_by_label("E-mail").fill(console.email(Role.RESEARCHER))
+    nora.get_by_label("Password", exact=True).fill(PASSWORD)
+    nora.get_by_role("button", name="Sign in").click()
+    heading(nora, "Home")
 
 
 def test_a_link_is_shown_once_and_can_be_taken_back(
@@ -247,7 +254,10 @@ def test_the_settings_show_how_the_site_is(signed_in: SignedIn) -> None:
     page = signed_in(Role.OWNER, "/settings")
     for service in ("Database", "Broker", "Scheduler", "Storage"):
         heading(page, service, level=3)
-    expect(page.get_by_text("CARREL_SITE_URL")).to_be_visible()
+    expect(page.get_by_text("CARREL_DATA_DIR")).to_be_visible()  # in a group that was changed
+    expect(page.get_by_text("CARREL_WORKER_LEASE_SECONDS")).to_be_hidden()
+    page.get_by_text("Limits").click()
+    expect(page.get_by_text("CARREL_WORKER_LEASE_SECONDS")).to_be_visible()
     expect(page.get_by_text("This site sends no e-mail")).to_be_visible()
     page.get_by_role("button", name="Add a worker").click()
     dialog = page.get_by_role("dialog", name="Add a worker")

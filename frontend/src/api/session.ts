@@ -3,7 +3,7 @@
 import { queryOptions, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 
 import { randomId, setCsrfToken } from "./client";
-import { problemOf, unreachable } from "./problem";
+import { ApiError, problemOf, unreachable } from "./problem";
 import type { components } from "./schema";
 
 export type Role = components["schemas"]["Role"];
@@ -41,11 +41,20 @@ function noteSession(session: SessionInfo | null): SessionInfo | null {
   return session;
 }
 
+let deactivated = false;
+
+/** Whether whoever was signed in here last was deactivated: the site says so to this browser. */
+export function wasDeactivated(): boolean {
+  return deactivated;
+}
+
 async function readSession(): Promise<SessionInfo | null> {
   try {
+    deactivated = false;
     return noteSession(await call<SessionInfo>("GET", "/session"));
   } catch (error) {
-    if (error instanceof Error && "status" in error && error.status === 401) {
+    if (error instanceof ApiError && error.status === 401) {
+      deactivated = error.code === "account_deactivated";
       return noteSession(null);
     }
     throw error;

@@ -2,8 +2,9 @@ import { Button, PasswordInput, Stack, TextInput } from "@mantine/core";
 import { createFileRoute, Link, redirect, useRouter } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { sessionQuery, setupQuery, useWaysIn } from "@/api/session";
+import { sessionQuery, setupQuery, useWaysIn, wasDeactivated } from "@/api/session";
 import { ErrorNote } from "@/components/ErrorState";
+import { Note } from "@/components/Note";
 import { PageHeader } from "@/components/PageHeader";
 import { useSubmit } from "@/hooks/useSubmit";
 import { text } from "@/lib/search";
@@ -50,6 +51,12 @@ function SignInPage() {
         }}
       >
         <Stack gap="md">
+          {wasDeactivated() && (
+            <Note tone="wait">
+              The account that was signed in here was deactivated by an owner of this site. If you
+              think that this is a mistake, ask them.
+            </Note>
+          )}
           <TextInput
             label="E-mail"
             type="email"
