@@ -335,3 +335,22 @@ def test_a_password_is_changed_only_with_the_present_one(signed_in: SignedIn, gu
     page.get_by_label("Present password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Change the password").click()
     expect(page.get_by_text("Changed. You were signed out everywhere else.")).to_be_visible()
+
+
+def test_the_last_owner_stays_and_is_told_why(
+    signed_in: SignedIn, console: ConsoleSite, guard: Guard
+) -> None:
+    me = person_id(console, console.email(Role.OWNER))
+    page = signed_in(Role.OWNER, f"/people/{me}", size=NARROW)
+    heading(page, "Olive Owner")
+    check_fits(page)
+    check_accessible(page)
+    expect(page.get_by_role("button", name="Sign out everywhere")).to_be_disabled()
+    page.get_by_role("button", name="Deactivate").press("Enter")
+    guard.expect(409, f"/api/v1/users/{me}")
+    dialog = page.get_by_role("dialog", name="Deactivate Olive Owner?")
+    dialog.get_by_role("button", name="Deactivate").press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("Make somebody else an owner first")
+    check_accessible(page)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
