@@ -114,7 +114,7 @@ def upgrade() -> None:
     )
     for digest in ("source_digest", "units_digest"):
         _index(f"ix_dataset_versions_{digest}", "dataset_versions", digest)
-    for table in ("datasets", "populations", "users"):
+    for table in ("populations", "users"):
         _index(f"ix_{table}_newest", table, *NEWEST)
 
 
@@ -127,7 +127,6 @@ def downgrade() -> None:
         "ledger_accounts": ("user_id",),
         "ledger_entries": ("limits",),
         "dataset_versions": ("source_digest", "units_digest"),
-        "datasets": ("newest",),
         "populations": ("newest",),
         "users": ("newest",),
     }.items():
