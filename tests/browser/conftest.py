@@ -5,10 +5,10 @@ test signed-in pages of it (`signed_in`). Whatever a page does wrong in passing 
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from carrel_protocol.api.common import Role
 from carrel_site.core.paths import console_dir
@@ -43,13 +43,15 @@ class Open(Protocol):
     ) -> Page: ...
 
 
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    return {
-        "executable_path": require_program("chromium", "chromium"),
-        "args": ARGUMENTS,
-        "headless": True,
-    }
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. A module's own: while Playwright is up, its loop runs in this thread, and no
+    other test of the process could run one."""
+    chromium = require_program("chromium", "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -58,9 +60,7 @@ def _built() -> None:
 
 
 @pytest.fixture(scope="module")
-def console(
-    tmp_path_factory: pytest.TempPathFactory, browser_type_launch_args: dict[str, Any]
-) -> Iterator[ConsoleSite]:
+def console(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[ConsoleSite]:
     """A site with one person of each role."""
     with console_site(tmp_path_factory.mktemp("console")) as site:
         site.set_up()

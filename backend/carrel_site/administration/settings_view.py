@@ -16,7 +16,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Site": ("site_name", "site_url", "host", "port"),
     "Services": ("database_url", "owner_database_url", "broker_url", "database_pool_size"),
     "Files": ("data_dir", "storage_dir", "secrets_dir", "anchors_file", "spend_journal_file"),
-    "Uploads": ("upload_max_bytes", "upload_max_concurrent"),
+    "Sessions": ("session_idle_hours", "session_hours"),
+    "Uploads": (
+        *("upload_max_bytes", "upload_max_concurrent", "upload_max_open"),
+        *("upload_expires_hours", "upload_expanded_max_bytes", "disk_reserve_bytes"),
+    ),
     "Limits": ("request_max_bytes", "result_max_bytes", "worker_lease_seconds", "api_threads"),
     "E-mail": ("smtp_url", "smtp_from"),
     "Logs": ("log_level",),

@@ -3,8 +3,8 @@
 import pytest
 
 from carrel_site.settings import Settings
+from tests.fixtures.mail_server import Inbox, mail_server
 from tests.fixtures.site import AppSite
-from tests.site.events.test_mail import Inbox, mail_server
 
 
 def set_up(app_site: AppSite, port: int) -> None:

@@ -109,7 +109,7 @@ def test_an_edit_takes_acceptance_too(app_site: AppSite, dataset: str) -> None:
         "PUT",
         f"/requests/{request['id']}",
         json={"purpose": "another"},
-        headers={"If-Match": "*"},
+        headers={"If-Match": request["etag"]},
     )
     assert (edited.status_code, edited.json()["code"]) == (403, "terms_not_accepted")
 

@@ -44,7 +44,7 @@ def test_an_invitation_comes_by_mail_and_works(mailing: Flow, inbox: Inbox) -> N
     assert "Bcc" not in text  # the name is the owner's to read, and in no e-mail
     token = link_in(text, "invitation")
     assert made["link"].endswith(token)
-    accepted = post(mailing, "/invitations/accept", token=token, name="Eve", password=PASSWORD)
+    accepted = post(mailing, "/invitation/accept", token=token, name="Eve", password=PASSWORD)
     assert accepted.status_code == httpx.codes.CREATED
     assert all(row.text == "" for row in rows(mailing))  # no link is left behind
 
