@@ -146,7 +146,7 @@ async def crowd(site: BenchSite, keys: list[str], seconds: float) -> Load:
 def overspent(site: BenchSite, asked: int) -> int:
     """Accounts over their limit, or whose sums are not what their charges add up to."""
     with site.owner() as owner:
-        accounts = owner.get("/populations/tiny/accounts").json()
+        accounts = owner.get("/populations/tiny/accounts", params={"limit": 200}).json()["items"]
     wrong = 0
     for account in accounts:
         within = any(o["spent"] + o["reserved"] <= o["limit"] for o in account["orders"])
