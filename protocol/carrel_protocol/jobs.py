@@ -12,6 +12,8 @@ from pydantic import Field
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.base import Received, Sent
 from carrel_protocol.canonical import tagged_hash
+from carrel_protocol.code import CodeContent, MockCode
+from carrel_protocol.outputs import MAX_ITEMS, Finding, OutputItem, RunReport
 from carrel_protocol.plan import QueryPlan
 from carrel_protocol.privacy import MECHANISM_VERSION, Noise
 from carrel_protocol.schema import TableSchema, UnitBounds
@@ -114,7 +116,39 @@ class MockJob(Received):
     """The laid-out version to compare with; None while there is none."""
 
 
-Job = Annotated[QueryJob | IngestJob | MockJob, Field(discriminator="kind")]
+class CodeJob(Received):
+    """Approved code, to be run beside the data it names."""
+
+    kind: Literal["code"] = "code"
+    run_id: str
+    epoch: int
+    claim_token: str
+    lease_seconds: float
+    deadline_ms: int
+    content: CodeContent
+    content_hash: str
+    data: tuple[StorageGrant, ...]
+    """One for each of `content.data`, in its order."""
+    target_path: str
+    """A directory below the storage root, the worker's to create: one file an item, by number."""
+    earlier: tuple[StorageGrant, ...] = ()
+    """Released tables of the same datasets: new ones are compared with them (differencing)."""
+    least_cell: int = 10
+    """Counts below this are pointed out."""
+
+
+class MockCodeJob(Received):
+    """Code to be tried on made-up rows: it comes with all it reads, and no grant."""
+
+    kind: Literal["mock_code"] = "mock_code"
+    run_id: str
+    epoch: int
+    claim_token: str
+    lease_seconds: float
+    code: MockCode
+
+
+Job = Annotated[QueryJob | IngestJob | MockJob | CodeJob | MockCodeJob, Field(discriminator="kind")]
 
 
 class ClaimRequest(Sent):
@@ -188,7 +222,37 @@ class MockSucceeded(Sent):
     """None where there was nothing to compare with."""
 
 
-Succeeded = Annotated[QuerySucceeded | IngestSucceeded | MockSucceeded, Field(discriminator="kind")]
+class CodeEnded(Sent):
+    """How approved code ended. Code that raised has ended too: it has a report and no items."""
+
+    kind: Literal["code"] = "code"
+    claim_token: str
+    epoch: int
+    report: RunReport
+    items: tuple[OutputItem, ...] = Field(default=(), max_length=MAX_ITEMS)
+    findings: tuple[Finding, ...] = Field(default=(), max_length=500)
+
+
+class MockItem(Sent):
+    """An item with its bytes: of made-up rows, so that nothing about it is secret."""
+
+    item: OutputItem
+    content: str
+    """Base64."""
+
+
+class MockCodeEnded(Sent):
+    kind: Literal["mock_code"] = "mock_code"
+    claim_token: str
+    epoch: int
+    report: RunReport
+    items: tuple[MockItem, ...] = Field(default=(), max_length=MAX_ITEMS)
+
+
+Succeeded = Annotated[
+    QuerySucceeded | IngestSucceeded | MockSucceeded | CodeEnded | MockCodeEnded,
+    Field(discriminator="kind"),
+]
 
 
 class Failed(Sent):
