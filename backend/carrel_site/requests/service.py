@@ -32,7 +32,7 @@ from carrel_site.events.kinds import Kind
 from carrel_site.ledger import service as ledger
 from carrel_site.ledger.errors import BudgetExceeded
 from carrel_site.pricing import price
-from carrel_site.requests import policies, repository, states
+from carrel_site.requests import ballot, policies, repository, states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
 from carrel_site.requests.models import Comment, Request, Round, Vote
 from carrel_site.requests.quote import FORGOTTEN, Quote, quote
@@ -144,6 +144,7 @@ def edit(
         raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
     before, at = request.content_hash, now()
     session.add(_as_it_was(request, at))
+    ballot.open_votes(session, request)
     request.round += 1
     _take_content(request, asked, quoted)
     request.purpose = purpose
@@ -181,7 +182,7 @@ def decide(
     content_hash: str,
     reason: str,
 ) -> Request:
-    """A reviewer's vote, bound to the content they were shown."""
+    """A reviewer's vote, bound to the content they were shown. The log has it once it is open."""
     request = repository.lock(session, request_id)
     if request is None:
         raise NotFound("There is no such request.")
@@ -210,21 +211,13 @@ def decide(
         at=now(),
     )
     session.add(vote)
-    record(
-        session,
-        caller.user_id,
-        "request.voted",
-        request.id,
-        dataset=request.dataset_id,
-        decision=decision,
-        content=content_hash,
-        reason=reason,
-    )
+    session.flush()
     if reason:
         _note(session, request, caller.user_id, reason, kind="vote")
     if decision == "reject":
         _end(session, request, RequestState.REJECTED, caller.user_id)
     elif decision == "return":
+        ballot.open_votes(session, request)
         _move(request, RequestState.CHANGES_REQUESTED)
         request.expires_at = None
         record(
@@ -235,6 +228,7 @@ def decide(
             dataset=request.dataset_id,
         )
     elif _approved(session, request, [*cast, vote]):
+        ballot.open_votes(session, request)
         _move(request, RequestState.APPROVED)
         record(
             session,
@@ -430,6 +424,7 @@ def _reserve_and_queue(
 
 
 def _end(session: Session, request: Request, state: RequestState, actor: str) -> None:
+    ballot.open_votes(session, request)
     _move(request, state)
     request.memo_key = ""
     request.expires_at = None
