@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * List Audit Events
-         * @description What happened, newest first.
+         * @description What happened, newest first, with what the ids stand for.
          */
         get: operations["list_audit_events"];
         put?: never;
@@ -2159,33 +2159,6 @@ export interface components {
             right: components["schemas"]["ColumnRef"] | components["schemas"]["IntegerLiteral"] | components["schemas"]["DecimalLiteral"] | components["schemas"]["TextLiteral"] | components["schemas"]["BooleanLiteral"] | components["schemas"]["Arithmetic"] | components["schemas"]["Negate"] | components["schemas"]["Comparison"] | components["schemas"]["Logical"] | components["schemas"]["Not"] | components["schemas"]["In"] | components["schemas"]["Between"] | components["schemas"]["IsNull"];
         };
         /**
-         * AuditEvent
-         * @description One thing that happened, chained to the one before it.
-         */
-        AuditEvent: {
-            /** Action */
-            action: string;
-            /** Actor */
-            actor: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Detail */
-            detail: {
-                [key: string]: unknown;
-            };
-            /** Hash */
-            hash: string;
-            /** Previous Hash */
-            previous_hash: string;
-            /** Sequence */
-            sequence: number;
-            /** Subject */
-            subject: string;
-        };
-        /**
          * AuditKey
          * @description What the site's signatures of heads are checked with. Note it before you need it.
          */
@@ -3164,6 +3137,37 @@ export interface components {
             /** Version Id */
             version_id: string;
         };
+        /**
+         * NamedAuditEvent
+         * @description An event with what its ids stand for now. The names are no part of the chain.
+         */
+        NamedAuditEvent: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /** Actor Name */
+            actor_name?: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Hash */
+            hash: string;
+            /** Previous Hash */
+            previous_hash: string;
+            /** Sequence */
+            sequence: number;
+            /** Subject */
+            subject: string;
+            /** Subject Name */
+            subject_name?: string | null;
+        };
         /** Negate */
         Negate: {
             /** Arg */
@@ -3293,13 +3297,6 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
-        /** Page[AuditEvent] */
-        Page_AuditEvent_: {
-            /** Items */
-            items: components["schemas"]["AuditEvent"][];
-            /** Next Cursor */
-            next_cursor?: string | null;
-        };
         /** Page[DatasetVersion] */
         Page_DatasetVersion_: {
             /** Items */
@@ -3332,6 +3329,13 @@ export interface components {
         Page_LedgerEntry_: {
             /** Items */
             items: components["schemas"]["LedgerEntry"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[NamedAuditEvent] */
+        Page_NamedAuditEvent_: {
+            /** Items */
+            items: components["schemas"]["NamedAuditEvent"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -5282,7 +5286,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_AuditEvent_"];
+                    "application/json": components["schemas"]["Page_NamedAuditEvent_"];
                 };
             };
             /** @description No key was sent and nobody is signed in, or the key or session has ended. */
@@ -5468,7 +5472,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuditEvent"];
+                    "application/json": components["schemas"]["NamedAuditEvent"];
                 };
             };
             /** @description No key was sent and nobody is signed in, or the key or session has ended. */
