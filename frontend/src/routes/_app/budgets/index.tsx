@@ -8,6 +8,7 @@ import { cursorList } from "@/api/queries";
 import { useSession } from "@/api/session";
 import { DataTable } from "@/components/DataTable";
 import { EmptyState } from "@/components/EmptyState";
+import { FilterBar } from "@/components/FilterBar";
 import { PageHeader } from "@/components/PageHeader";
 import { PersonPicker } from "@/components/Pickers";
 import { Section } from "@/components/Section";
@@ -49,21 +50,28 @@ function BudgetsPage() {
 function Everyones() {
   const { filters, setFilters } = useFilters<Filters>();
   const { researcher } = filters;
-  const picker = (
-    <PersonPicker
-      label="Whose budgets"
-      placeholder="Everybody’s"
-      by="id"
-      value={researcher}
-      onChange={(chosen) => setFilters({ researcher: chosen })}
-    />
+  const choose = (chosen: string | undefined) => setFilters({ researcher: chosen });
+  const bar = (population?: ReactNode) => (
+    <FilterBar active={researcher === undefined ? 0 : 1} onClear={() => choose(undefined)}>
+      <PersonPicker
+        label="Whose budgets"
+        placeholder="Everybody’s"
+        by="id"
+        value={researcher}
+        onChange={choose}
+      />
+      {population}
+    </FilterBar>
   );
-  if (researcher === undefined) return <OfPopulation picker={picker} />;
-  return <OfPerson id={researcher} picker={picker} />;
+  if (researcher === undefined) return <OfPopulation bar={bar} />;
+  return <OfPerson id={researcher} bar={bar} />;
 }
 
+/** The filters, with that of the population where it is one. */
+type Bar = (population?: ReactNode) => ReactNode;
+
 /** One person's accounts, at every population. */
-function OfPerson({ id, picker }: { id: string; picker: ReactNode }) {
+function OfPerson({ id, bar }: { id: string; bar: Bar }) {
   const accounts = useInfiniteQuery(
     cursorList<Account>(["budgets", "person", id], async (cursor, signal) => {
       const params = { path: { user_id: id }, query: { cursor } };
@@ -72,7 +80,8 @@ function OfPerson({ id, picker }: { id: string; picker: ReactNode }) {
     }),
   );
   return (
-    <Section title="All accounts" actions={picker}>
+    <Section title="All accounts">
+      {bar()}
       <DataTable
         label="accounts"
         list={accounts}
@@ -90,7 +99,7 @@ function OfPerson({ id, picker }: { id: string; picker: ReactNode }) {
 }
 
 /** The accounts at one population. */
-function OfPopulation({ picker }: { picker: ReactNode }) {
+function OfPopulation({ bar }: { bar: Bar }) {
   const { filters, setFilters } = useFilters<Filters>();
   const populations = useQuery({
     queryKey: ["populations", "names"],
@@ -119,22 +128,17 @@ function OfPopulation({ picker }: { picker: ReactNode }) {
     );
   }
   return (
-    <Section
-      title="All accounts"
-      actions={
-        <>
-          {picker}
-          <Select
-            aria-label="Population"
-            data={population && !names.includes(population) ? [population, ...names] : names}
-            value={population ?? null}
-            onChange={(chosen) => setFilters({ population: chosen ?? undefined })}
-            allowDeselect={false}
-            searchable={names.length > 8}
-          />
-        </>
-      }
-    >
+    <Section title="All accounts">
+      {bar(
+        <Select
+          aria-label="Population"
+          data={population && !names.includes(population) ? [population, ...names] : names}
+          value={population ?? null}
+          onChange={(chosen) => setFilters({ population: chosen ?? undefined })}
+          allowDeselect={false}
+          searchable={names.length > 8}
+        />,
+      )}
       <DataTable
         label="accounts"
         list={accounts}
