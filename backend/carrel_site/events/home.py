@@ -46,7 +46,14 @@ def read(session: Session, caller: Caller) -> Home:
     return Home(
         waiting=tuple(waiting),
         changed=tuple(
-            WorkItem(kind=row.kind, title=row.title, link=row.link, at=row.at, subject=row.subject)
+            WorkItem(
+                kind=row.kind,
+                title=row.title,
+                link=row.link,
+                at=row.at,
+                subject=row.subject,
+                body=row.body,
+            )
             for row in told
         ),
         budgets_low=_budgets_low(session, caller),
@@ -76,7 +83,13 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
         _reviewable(caller)
         .join(Dataset, Dataset.id == Request.dataset_id)
         .join(User, User.id == Request.requester_id)
-        .add_columns(Request.updated_at, Dataset.title, Dataset.name, User.name.label("who"))
+        .add_columns(
+            Request.updated_at,
+            Request.purpose,
+            Dataset.title,
+            Dataset.name,
+            User.name.label("who"),
+        )
         .order_by(Request.created_at, Request.id)
         .limit(SHOWN)
     )
@@ -87,6 +100,7 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
             link=f"/requests/{row.id}",
             at=row.updated_at,
             subject=row.id,
+            body=row.purpose,
         )
         for row in session.execute(query)
     ]
@@ -94,7 +108,14 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
 
 def _mine_to_do(session: Session, caller: Caller) -> list[WorkItem]:
     query = (
-        select(Request.id, Request.state, Request.updated_at, Dataset.title, Dataset.name)
+        select(
+            Request.id,
+            Request.state,
+            Request.updated_at,
+            Request.purpose,
+            Dataset.title,
+            Dataset.name,
+        )
         .join(Dataset, Dataset.id == Request.dataset_id)
         .where(Request.requester_id == caller.user_id, Request.state.in_(_MINE_TO_DO))
         .order_by(Request.updated_at, Request.id)
@@ -107,6 +128,7 @@ def _mine_to_do(session: Session, caller: Caller) -> list[WorkItem]:
             link=f"/requests/{row.id}",
             at=row.updated_at,
             subject=row.id,
+            body=row.purpose,
         )
         for row in session.execute(query)
     ]

@@ -4526,6 +4526,11 @@ export interface components {
              * Format: date-time
              */
             at: string;
+            /**
+             * Body
+             * @default
+             */
+            body: string;
             /** Kind */
             kind: string;
             /** Link */
