@@ -34,6 +34,9 @@ export default function MockTab({ dataset }: TabProps) {
         }),
       ),
   });
+  const numeric = mock.data?.columns.map((_, place) =>
+    mock.data.rows.some((row) => typeof row[place] === "number"),
+  );
   return (
     <>
       <Section
@@ -59,7 +62,7 @@ export default function MockTab({ dataset }: TabProps) {
                       <th
                         key={name}
                         scope="col"
-                        data-numeric={typeof mock.data.rows[0]?.[place] === "number" || undefined}
+                        data-numeric={numeric?.[place] || undefined}
                       >
                         {name}
                       </th>
@@ -73,7 +76,7 @@ export default function MockTab({ dataset }: TabProps) {
                       {row.map((value, place) => (
                         <td
                           key={mock.data.columns[place]}
-                          data-numeric={typeof value === "number" || undefined}
+                          data-numeric={numeric?.[place] || undefined}
                         >
                           {value === null ? <span className="soft">missing</span> : String(value)}
                         </td>
