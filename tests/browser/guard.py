@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
 
 _FAILED = re.compile(r"responded with a status of (\d+)")
-_UNREACHABLE = re.compile(r"net::ERR_|A part of this page could not be fetched")
+_UNREACHABLE = re.compile(
+    "net::ERR_|The site does not answer|A part of this page could not be fetched|"
+    "Couldn't load preload assets"
+)
 _LOCAL = {"data", "blob", "about"}
 
 
