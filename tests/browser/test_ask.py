@@ -317,6 +317,32 @@ def test_a_session_that_ends_in_the_middle_loses_nothing(
     assert asked["purpose"] == "To be kept"
 
 
+def test_what_one_person_typed_is_not_the_next_one_s(
+    ask_page: Callable[..., Page], console: ConsoleSite, survey: str, guard: Guard
+) -> None:
+    """In the same tab: each finds their own, and after signing out nothing is left behind."""
+    guard.expect(403, "/api/v1/datasets/")  # the owner's budget: they have no access
+    page = ask_page(survey)
+    editor(page).fill(f"SELECT COUNT(*) AS secret FROM {survey}")
+    page.get_by_label("What it is for").fill("A secret purpose")
+    expect(price(page).get_by_text("of your budget")).to_be_visible()
+    page.reload()
+    expect(editor(page)).to_contain_text("secret")
+    page.get_by_role("button", name="You: Remy Researcher").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+    kept = page.evaluate("JSON.stringify({...sessionStorage}) + JSON.stringify({...localStorage})")
+    assert "secret" not in kept
+    page.get_by_label("E-mail").fill(console.email(Role.OWNER))
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1, name="Home")).to_be_visible()
+    page.goto(f"/ask?dataset={survey}")
+    expect(editor(page)).to_be_visible()
+    expect(editor(page)).not_to_contain_text("secret")
+    expect(page.get_by_label("What it is for")).to_have_value("")
+
+
 def test_terms_are_accepted_in_place(ask_page: Callable[..., Page], console: ConsoleSite) -> None:
     make_dataset(console, "bound", terms="Publish nothing that names a hospital.")
     page = ask_page("bound")

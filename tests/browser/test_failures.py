@@ -101,9 +101,7 @@ def test_failures_are_explained_to_the_owner_alone_pause_and_are_excused(
     assert "A disk was away" in log.text
 
 
-def test_a_pause_is_lifted_from_the_budget_too(
-    console: ConsoleSite, signed_in: SignedIn
-) -> None:
+def test_a_pause_is_lifted_from_the_budget_too(console: ConsoleSite, signed_in: SignedIn) -> None:
     with without_data(console, "stays"):
         for number in range(3):
             failed = ask(console, "Fails", dataset="stays", where=f"age > {number}")
@@ -172,3 +170,48 @@ def test_a_run_cancelled_once_it_was_taken_stays_charged(
     expect(owner.get_by_text("This run was cancelled.")).to_be_visible()
     expect(owner.get_by_text("Taken", exact=True)).to_be_visible()
     check_accessible(owner)
+
+
+def test_every_choice_of_a_filter_is_a_step_that_the_back_button_undoes(
+    signed_in: SignedIn,
+) -> None:
+    page = signed_in(Role.OWNER, "/runs")
+    table = page.get_by_role("table", name="runs")
+    everything = table.get_by_role("link")
+    expect(everything.first).to_be_visible()
+    count = everything.count()
+    page.get_by_role("switch", name="Failed").click(force=True)
+    expect(page).to_have_url(re.compile(r"/runs\?failed=true$"))
+    expect(table.get_by_text("Answered", exact=True)).to_have_count(0)
+    page.get_by_text("Uploads", exact=True).click()
+    expect(page).to_have_url(re.compile(r"\?failed=true&kind=ingest$"))
+    expect(page.get_by_text("No run fits these filters")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("switch", name="Failed")).to_be_checked()
+    expect(page.get_by_role("radio", name="Uploads")).to_be_checked()
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/runs\?failed=true$"))
+    expect(table.get_by_role("link", name="The second to fail")).to_be_visible()
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/runs$"))
+    expect(page.get_by_role("switch", name="Failed")).not_to_be_checked()
+    expect(everything).to_have_count(count)
+    page.go_forward()
+    expect(page.get_by_role("switch", name="Failed")).to_be_checked()
+    # A run and back again: the list is as it was left.
+    table.get_by_role("link", name="The second to fail").click()
+    expect(page.get_by_text("It stands below.")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("switch", name="Failed")).to_be_checked()
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["state=nonsense&kind=1&failed=perhaps", "state=%7B%22a%22%3A1%7D", "failed=%3Cscript%3E&q[]="],
+)
+def test_an_address_with_filters_that_mean_nothing_shows_the_list(
+    signed_in: SignedIn, search: str
+) -> None:
+    page = signed_in(Role.OWNER, f"/runs?{search}")
+    expect(page.get_by_role("table", name="runs").get_by_role("link").first).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)

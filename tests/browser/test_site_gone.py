@@ -46,7 +46,9 @@ def test_a_page_that_nobody_answers(
 
 
 def test_a_site_that_stops_and_starts_again_under_an_open_page(
-    tmp_path_factory: pytest.TempPathFactory, open_page: Open, guard_of: Callable[[ConsoleSite], Guard]
+    tmp_path_factory: pytest.TempPathFactory,
+    open_page: Open,
+    guard_of: Callable[[ConsoleSite], Guard],
 ) -> None:
     """What was typed stays, a page already fetched says so, and so does one that was not."""
     with console_site(tmp_path_factory.mktemp("gone")) as site:
