@@ -123,17 +123,6 @@ def run_python(page: Page, part: Locator, console: ConsoleSite, folder: Path) ->
     return ran.stdout
 
 
-def test_a_dataset_leads_to_asking_and_back(signed_in: SignedIn, survey: str) -> None:
-    """Both pages show the same dataset, each in its own way."""
-    page = signed_in(Role.RESEARCHER, f"/datasets/{survey}")
-    page.get_by_role("link", name="Ask a question").click()
-    expect(editor(page)).to_be_visible()
-    expect(page.get_by_role("button", name="How many by region")).to_be_visible()
-    page.go_back()
-    expect(page.get_by_role("heading", level=1, name="The survey survey")).to_be_visible()
-    expect(page.get_by_role("tab", name="Overview")).to_have_attribute("aria-selected", "true")
-
-
 def test_asked_again_costs_nothing(
     ask_page: Callable[..., Page], console: ConsoleSite, survey: str
 ) -> None:

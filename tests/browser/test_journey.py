@@ -83,6 +83,10 @@ def ask(page: Page) -> None:
     page.get_by_role("button", name="I accept these terms").click()
     expect(page.get_by_text("You accepted these")).to_be_visible()
     page.get_by_role("link", name="Ask a question").click()
+    expect(editor(page)).to_be_visible()
+    page.go_back()  # both pages show the same dataset, each in its own way
+    heading(page, "Stays in hospital")
+    page.go_forward()
     editor(page).fill("SELECT region, COUNT(*) AS n\nFROM stays\nGROUP BY region")
     expect(price(page).get_by_text("of your budget")).to_be_visible()
     expect(price(page).get_by_text("People read it first")).to_be_visible()
