@@ -219,11 +219,24 @@ def read_mock_check(site: SiteDep, dataset: Ref) -> MockCheck:
 
 
 @router.post("/datasets/{dataset}/mock/accept")
-def accept_mock(site: SiteDep, caller: Manager, dataset: Ref, body: MockAcceptance) -> MockCheck:
+def accept_mock(
+    site: SiteDep,
+    caller: Manager,
+    dataset: Ref,
+    body: MockAcceptance,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> MockCheck:
     """Let researchers have a mock although rows of it are like private ones, with a reason."""
-    return site.db.transact(
-        lambda session: uploaded_mocks.accept(session, dataset, body, caller.user_id)
+    _, check = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        f"POST /datasets/{dataset}/mock/accept",
+        body.model_dump(mode="json"),
+        MockCheck,
+        lambda session: (200, uploaded_mocks.accept(session, dataset, body, caller.user_id)),
     )
+    return check
 
 
 @router.delete("/datasets/{dataset}/mock", status_code=204)

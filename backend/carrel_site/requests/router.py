@@ -45,6 +45,8 @@ Filter = Annotated[str | None, Query(max_length=320)]
 @router.post("/prices", operation_id="price_query")
 def price(asked: QueryAsk, site: SiteDep, caller: Asker) -> Price:
     """What a question would cost and leave, and what would fit. Asks and reserves nothing."""
+    # Without accepted terms, too: a price comes from public metadata and the caller's own accounts,
+    # which whoever was given access reads anyway, and tells nothing that terms of use are about.
     return site.db.read(lambda session: advised(session, caller, asked))
 
 

@@ -7125,7 +7125,10 @@ export interface operations {
     accept_mock: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description An id or a name. */
                 dataset: string;

@@ -34,9 +34,10 @@ export default function MockTab({ dataset }: TabProps) {
         }),
       ),
   });
-  const numeric = mock.data?.columns.map((_, place) =>
-    mock.data.rows.some((row) => typeof row[place] === "number"),
-  );
+  const numeric = useMemo(() => {
+    const { columns, rows: made } = mock.data ?? { columns: [], rows: [] };
+    return columns.map((_, place) => made.some((row) => typeof row[place] === "number"));
+  }, [mock.data]);
   return (
     <>
       <Section
@@ -62,7 +63,7 @@ export default function MockTab({ dataset }: TabProps) {
                       <th
                         key={name}
                         scope="col"
-                        data-numeric={numeric?.[place] || undefined}
+                        data-numeric={numeric[place] || undefined}
                       >
                         {name}
                       </th>
@@ -76,7 +77,7 @@ export default function MockTab({ dataset }: TabProps) {
                       {row.map((value, place) => (
                         <td
                           key={mock.data.columns[place]}
-                          data-numeric={numeric?.[place] || undefined}
+                          data-numeric={numeric[place] || undefined}
                         >
                           {value === null ? <span className="soft">missing</span> : String(value)}
                         </td>
