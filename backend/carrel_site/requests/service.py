@@ -39,8 +39,8 @@ from carrel_site.requests.quote import FORGOTTEN, Quote, quote
 from carrel_site.requests.standing import standing
 from carrel_site.runs import clock
 from carrel_site.runs import repository as run_rows
-from carrel_site.runs import service as runs
 from carrel_site.runs.models import Run
+from carrel_site.runs.queueing import queue_query
 from carrel_site.site import Site
 
 _EDITED = "Edited the request; earlier votes no longer count."
@@ -412,7 +412,7 @@ def _reserve_and_queue(
     request.expires_at = None
     if request not in session:
         insert_rows(session, [request])
-    run = runs.queue_query(session, site, request, accounts.mine.id, deadline_ms)
+    run = queue_query(session, site, request, accounts.mine.id, deadline_ms)
     entries = ledger.reserve(
         session,
         accounts,
