@@ -28,8 +28,8 @@ from carrel_site.datasets import uploads
 from carrel_site.events import outbox, watch
 from carrel_site.events import repository as told
 from carrel_site.ledger import restores
+from carrel_site.requests import deciding
 from carrel_site.requests import repository as request_rows
-from carrel_site.requests import service as requests
 from carrel_site.runs import ends, repository
 from carrel_site.runs.queueing import publish
 from carrel_site.settings import get_settings
@@ -113,7 +113,7 @@ def expire(site: Site) -> None:
     def end_request(session: Session, row_id: str) -> None:
         request = request_rows.lock(session, row_id)
         if request is not None and request.expires_at and request.expires_at < now():
-            requests.expire(session, request)
+            deciding.expire(session, request)
 
     def end_run(session: Session, row_id: str) -> None:
         run = repository.lock(session, row_id, skip_locked=True)

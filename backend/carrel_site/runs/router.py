@@ -18,7 +18,7 @@ from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.background import standing_of
-from carrel_site.requests.service import may_see
+from carrel_site.requests.moves import may_see
 from carrel_site.runs import clock, ends, listing, repository, views
 from carrel_site.site import Site
 
