@@ -265,8 +265,6 @@ def _site(ids: Template) -> Iterator[Case]:
     for who in ("owner", "reviewer", "researcher", "auditor"):
         yield Case(f"home, {who}", who, "/home", empty=who == "auditor")
     yield Case("workers (50, whole)", "owner", "/workers")
-    yield Case("settings", "owner", "/settings")
-    yield Case("a request's background", "reviewer", f"/requests/{ids.request}/background")
     yield Case("notifications", "owner", "/notifications")
     mine = f"user_id = '{ids.owner}'"
     deep = newest("notifications", mine, "at")
