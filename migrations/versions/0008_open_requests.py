@@ -1,6 +1,6 @@
 """A person's open requests by an index of their own.
 
-Revision ID: 0009
+Revision ID: 0008
 Revises: 0007
 
 There are few of them, and the first page of the console counts them for whoever comes; without it
@@ -10,7 +10,7 @@ all that the person ever asked is read.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
+revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
