@@ -111,6 +111,27 @@ def test_a_raise_is_asked_for_with_a_reason_and_never_forgotten(
     check_accessible(theirs)
 
 
+@pytest.mark.usefixtures("clinic")
+def test_the_population_chosen_stands_in_the_address(
+    signed_in: Callable[..., Page], console: ConsoleSite
+) -> None:
+    limits = {"epsilon": 1.0}
+    other = {"name": "village", "together": limits, "each": limits}
+    assert console.api(Role.OWNER).post("/populations", json=other).status_code == 201
+    page = signed_in(Role.OWNER, "/budgets?population=clinic")
+    theirs = page.get_by_role("table", name="accounts").get_by_role("link", name="Remy Researcher")
+    expect(theirs).to_be_visible()
+    page.get_by_role("combobox", name="Population").click()
+    page.get_by_role("option", name="village").click()
+    expect(page).to_have_url(re.compile(r"\?population=village$"))
+    expect(theirs).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("combobox", name="Population")).to_have_value("village")
+    page.go_back()
+    expect(page.get_by_role("combobox", name="Population")).to_have_value("clinic")
+    expect(theirs).to_be_visible()
+
+
 def test_what_is_typed_into_a_raise_survives_a_reload(
     signed_in: Callable[..., Page], clinic: str
 ) -> None:

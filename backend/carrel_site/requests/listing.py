@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, load_only
 
 from carrel_protocol.api.requests import RequestState
 from carrel_site.accounts.models import User
+from carrel_site.core.db import inline
 from carrel_site.core.models import Timestamp
 from carrel_site.datasets import repository as datasets
 from carrel_site.datasets.models import Dataset
@@ -138,7 +139,7 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]] |
         if person is not None
     ]
     if wanted.states:
-        conditions.append(Request.state.in_([state.value for state in wanted.states]))
+        conditions.append(Request.state.in_([inline(state.value) for state in wanted.states]))
     if wanted.voter is not None:
         conditions += waiting.waits_for(wanted.voter)
     if wanted.dataset is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from carrel_protocol.api.common import Role
 from carrel_protocol.api.requests import RequestState
 from carrel_site.accounts.models import GroupMember, User
+from carrel_site.core.db import inline
 from carrel_site.core.permissions import TABLE, Permission
 from carrel_site.requests.models import Request, Vote
 
@@ -23,7 +24,7 @@ def waits_for(voter: str) -> list[ColumnElement[bool]]:
         Vote.request_id == Request.id, Vote.reviewer_id == voter, Vote.round == Request.round
     )
     return [
-        Request.state == RequestState.SUBMITTED.value,
+        Request.state == inline(RequestState.SUBMITTED.value),
         Request.requester_id != voter,
         ~voted.exists(),
         _can_count(voter),

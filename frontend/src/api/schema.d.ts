@@ -4576,6 +4576,11 @@ export interface components {
              * Format: date-time
              */
             at: string;
+            /**
+             * Body
+             * @default
+             */
+            body: string;
             /** Kind */
             kind: string;
             /** Link */
@@ -7170,7 +7175,10 @@ export interface operations {
     accept_mock: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description An id or a name. */
                 dataset: string;
