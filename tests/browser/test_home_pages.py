@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
-from tests.browser.conftest import NARROW
+from tests.browser.conftest import NARROW, WIDE
 from tests.browser.people import ConsoleSite
 
 
@@ -56,6 +56,33 @@ def test_what_waits_leads_to_where_it_is_done(signed_in: Callable[..., Page]) ->
     page = signed_in(Role.OWNER)
     page.get_by_role("link", name="Visits has no data to answer from").click()
     expect(page).to_have_url(re.compile("/datasets/visits"))
+
+
+def test_a_persons_page_leads_to_their_budgets(
+    signed_in: Callable[..., Page], console: ConsoleSite, clinic: str
+) -> None:
+    someone = console.api(Role.RESEARCHER).get("/me").json()["id"]
+    page = signed_in(Role.AUDITOR, f"/people/{someone}")
+    page.get_by_role("link", name="What they have, spent and left").click()
+    expect(page.get_by_role("heading", level=1, name="Budgets")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"/budgets\?researcher={someone}$"))
+    table = page.get_by_role("table", name="accounts")
+    expect(table.get_by_role("link", name="clinic")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Whose budgets")).to_have_value(
+        re.compile("^Remy Researcher")
+    )
+    check_accessible(page)
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    check_fits(page)
+    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    table.get_by_role("link", name="clinic").click()
+    expect(page).to_have_url(re.compile(rf"/budgets/{clinic}$"))
+    page.go_back()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page).to_have_url(re.compile(r"/budgets$"))
+    expect(table.get_by_text("Everyone together")).to_be_visible()
+    page.go_back()
+    expect(table.get_by_text("Everyone together")).to_have_count(0)
 
 
 def test_a_raise_is_asked_for_with_a_reason_and_never_forgotten(

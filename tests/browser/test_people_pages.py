@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
-from tests.browser.conftest import NARROW, Open
+from tests.browser.conftest import NARROW, WIDE, Open
 from tests.browser.guard import Guard
 from tests.browser.people import PASSWORD, ConsoleSite, console_site
 from tests.embedded.procs import eventually
@@ -189,6 +189,35 @@ def test_an_owner_makes_a_link_for_a_new_password(
     check_accessible(page)
 
 
+def test_an_owner_ends_one_session_of_somebodys(signed_in: SignedIn, console: ConsoleSite) -> None:
+    theirs = signed_in(Role.REVIEWER, "/profile")
+    body = {"email": console.email(Role.REVIEWER), "password": PASSWORD}
+    lost = httpx.Client(base_url=console.url, headers={"User-Agent": "Firefox/130.0 (Windows)"})
+    assert lost.post("/api/v1/session", json=body).status_code == httpx.codes.CREATED
+    someone = person_id(console, console.email(Role.REVIEWER))
+    page = signed_in(Role.OWNER, f"/people/{someone}")
+    sessions = page.get_by_role("list", name="Sessions of Rita Reviewer")
+    row = sessions.get_by_role("listitem").filter(has_text="Firefox on Windows")
+    expect(row).to_contain_text("last used")
+    count = sessions.get_by_role("listitem").count()
+    check_accessible(page)
+    row.get_by_role("button", name="End the session in Firefox on Windows").click()
+    dialog = page.get_by_role("dialog", name="Sign Rita Reviewer out there?")
+    check_accessible(page)
+    dialog.get_by_role("button", name="End the session").click()
+    expect(row).to_have_count(0)
+    expect(sessions.get_by_role("listitem")).to_have_count(count - 1)
+    assert lost.get("/api/v1/me").status_code == httpx.codes.UNAUTHORIZED
+    lost.close()
+    theirs.reload()
+    heading(theirs, "Profile")
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    check_fits(page)
+    page.get_by_role("button", name="Sign out everywhere").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("Not signed in anywhere")).to_be_visible()
+
+
 def test_an_auditor_reads_people_and_changes_nothing(
     signed_in: SignedIn, console: ConsoleSite
 ) -> None:
@@ -214,6 +243,30 @@ def test_the_log_is_searched_and_read(signed_in: SignedIn) -> None:
     heading(page, "Audit")
     page.get_by_label("To", exact=True).fill("2020-01-02")
     expect(page.get_by_text("Nothing like that happened")).to_be_visible()
+
+
+def test_the_log_says_whom_and_what_it_is_about(signed_in: SignedIn, console: ConsoleSite) -> None:
+    someone = person_id(console, console.email(Role.RESEARCHER))
+    gone = console.api(Role.OWNER).post("/groups", json={"name": "Short-lived"}).json()["id"]
+    assert console.api(Role.OWNER).delete(f"/groups/{gone}").is_success
+    page = signed_in(Role.AUDITOR, f"/audit?subject={someone}&action=user.created")
+    row = page.get_by_role("table", name="events").get_by_role("row").nth(1)
+    expect(row).to_contain_text("Remy Researcher")
+    expect(row).to_contain_text(someone)
+    expect(row).to_contain_text("Olive Owner")
+    check_accessible(page)
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    check_fits(page)
+    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    row.get_by_role("link").first.click()
+    heading(page, "Person added")
+    check_accessible(page)
+    page.get_by_role("link", name="Remy Researcher").click()
+    heading(page, "Remy Researcher")
+    page.goto(f"/audit?subject={gone}")
+    rows = page.get_by_role("table", name="events").get_by_role("row")
+    expect(rows.filter(has_text=gone)).to_have_count(2)
+    expect(page.get_by_text("Short-lived")).to_have_count(0)
 
 
 def test_the_log_is_verified_and_a_verification_cancelled(

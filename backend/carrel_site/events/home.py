@@ -21,7 +21,8 @@ from carrel_site.datasets.models import Dataset, Population
 from carrel_site.events import repository
 from carrel_site.ledger import service as ledger
 from carrel_site.ledger.models import LedgerAccount
-from carrel_site.requests.models import OPEN_STATES, Request, Vote
+from carrel_site.requests.models import OPEN_STATES, Request
+from carrel_site.requests.waiting import waits_for
 from carrel_site.runs.models import Run, Worker
 from carrel_site.runs.workers import SILENT_AFTER
 
@@ -65,16 +66,7 @@ def read(session: Session, caller: Caller) -> Home:
 
 def _reviewable(caller: Caller) -> Select[str]:
     """Requests that wait for a vote of the caller's."""
-    voted = select(Vote.id).where(
-        Vote.request_id == Request.id,
-        Vote.reviewer_id == caller.user_id,
-        Vote.round == Request.round,
-    )
-    return select(Request.id).where(
-        Request.state == inline(RequestState.SUBMITTED.value),
-        Request.requester_id != caller.user_id,
-        ~voted.exists(),
-    )
+    return select(Request.id).where(*waits_for(caller.user_id))
 
 
 def _to_review(session: Session, caller: Caller) -> list[WorkItem]:

@@ -13,7 +13,7 @@ from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.events import changes, notices
 from carrel_site.ledger.errors import BudgetExceeded
-from carrel_site.requests import policies, repository, states
+from carrel_site.requests import ballot, policies, repository, states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
 from carrel_site.requests.models import Request, Vote
 from carrel_site.requests.moves import end, move, note, own
@@ -32,7 +32,7 @@ def decide(
     content_hash: str,
     reason: str,
 ) -> Request:
-    """A reviewer's vote, bound to the content they were shown."""
+    """A reviewer's vote, bound to the content they were shown. The log has it once it is open."""
     request = repository.lock(session, request_id)
     if request is None:
         raise NotFound("There is no such request.")
@@ -61,21 +61,13 @@ def decide(
         at=now(),
     )
     session.add(vote)
-    record(
-        session,
-        caller.user_id,
-        "request.voted",
-        request.id,
-        dataset=request.dataset_id,
-        decision=decision,
-        content=content_hash,
-        reason=reason,
-    )
+    session.flush()
     if reason:
         note(session, request, caller.user_id, reason, kind="vote")
     if decision == "reject":
         end(session, request, RequestState.REJECTED, caller.user_id)
     elif decision == "return":
+        ballot.open_votes(session, request)
         move(request, RequestState.CHANGES_REQUESTED)
         request.expires_at = None
         record(
@@ -86,6 +78,7 @@ def decide(
             dataset=request.dataset_id,
         )
     elif _approved(session, request, [*cast, vote]):
+        ballot.open_votes(session, request)
         move(request, RequestState.APPROVED)
         record(
             session,

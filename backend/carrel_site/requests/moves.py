@@ -11,7 +11,7 @@ from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
-from carrel_site.requests import repository, states
+from carrel_site.requests import ballot, repository, states
 from carrel_site.requests.errors import NotReviewer
 from carrel_site.requests.models import Comment, Request
 
@@ -49,6 +49,7 @@ def own(session: Session, caller: Caller, request_id: str) -> Request:
 
 def end(session: Session, request: Request, state: RequestState, actor: str) -> None:
     """End a request (locked) without an answer: it is not remembered."""
+    ballot.open_votes(session, request)
     move(request, state)
     request.memo_key = ""
     request.expires_at = None

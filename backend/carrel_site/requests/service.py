@@ -23,7 +23,7 @@ from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.events import changes, notices
 from carrel_site.events.kinds import Kind
-from carrel_site.requests import repository, states
+from carrel_site.requests import ballot, repository, states
 from carrel_site.requests.models import Comment, Request, Round
 from carrel_site.requests.moves import etag_of, move, note, own, touch, visible
 from carrel_site.requests.quote import FORGOTTEN, Quote, quote
@@ -132,6 +132,7 @@ def edit(
         raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
     before, at = request.content_hash, now()
     session.add(_as_it_was(request, at))
+    ballot.open_votes(session, request)
     request.round += 1
     _take_content(request, asked, quoted)
     request.purpose = purpose
