@@ -36,7 +36,7 @@ def cases(ids: Template, shared_account: str, own_account: str) -> Iterator[Case
     yield from _catalogue(ids)
     yield from _requests(ids)
     yield from _runs(ids)
-    yield from _books(shared_account, own_account)
+    yield from _books(ids, shared_account, own_account)
     yield from _log(ids)
     yield from _people(ids)
     yield from _site(ids)
@@ -191,10 +191,13 @@ def _runs(ids: Template) -> Iterator[Case]:
     yield Case("runs of a researcher, failed", "researcher", path, {"failed": True}, deep)
 
 
-def _books(shared: str, own: str) -> Iterator[Case]:
+def _books(ids: Template, shared: str, own: str) -> Iterator[Case]:
     yield Case("budgets", "researcher", "/budgets")
     middle = f"SELECT name FROM populations ORDER BY name OFFSET {POPULATIONS // 2} LIMIT 1"
     yield Case("budgets, deep", "researcher", "/budgets", deep=middle)
+    theirs = f"/users/{ids.researcher}/budgets"
+    yield Case("budgets of a person", "owner", theirs)
+    yield Case("budgets of a person, deep", "owner", theirs, deep=middle)
     yield Case("accounts of a population", "owner", "/populations/people/accounts")
     yield Case(
         "accounts of a population, deep",
@@ -254,6 +257,7 @@ def _people(ids: Template) -> Iterator[Case]:
     deep = newest("invitations", "true")
     yield Case("invitations, deep", "owner", "/invitations", deep=deep)
     yield Case("sessions (50, whole)", "owner", "/sessions")
+    yield Case("sessions of a person (50, whole)", "owner", f"/users/{ids.owner}/sessions")
     yield Case("keys", "researcher", "/keys")
     keys = newest("api_keys", f"user_id = '{ids.researcher}'")
     yield Case("keys, deep", "researcher", "/keys", deep=keys)
