@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class Measured:
     app: ASGIApp
     site: Site
     seconds: float = 0.0
+    processor_seconds: float = 0.0
+    """Of this process, its threads together."""
     statements: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,12 +50,13 @@ class Measured:
         self.statements.append(statement)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         try:
             await self.app(scope, receive, send)
         finally:
             if scope["type"] == "http":
                 self.seconds = time.perf_counter() - started
+                self.processor_seconds = time.process_time() - used
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,17 @@ class Throwaway:
     http: TestClient
     superuser_dsn: str
     setup_token: str
+    postgres_pid: int
+
+    def database_seconds(self) -> float:
+        """Processor time of PostgreSQL's processes so far: those that are there now, so without
+        what a parallel worker used that has ended."""
+        children = Path(f"/proc/{self.postgres_pid}/task/{self.postgres_pid}/children")
+        nanoseconds = 0
+        for pid in children.read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                nanoseconds += int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+        return nanoseconds / 1e9
 
 
 @contextmanager
@@ -95,7 +109,7 @@ def throwaway_site() -> Iterator[Throwaway]:
         measured = Measured(create_app(site), site)
         with TestClient(measured, raise_server_exceptions=False) as http:
             token = (directory / "secrets" / "setup_token").read_text().strip()
-            yield Throwaway(measured, http, server.conninfo(DATABASE), token)
+            yield Throwaway(measured, http, server.conninfo(DATABASE), token, child.pid)
         site.close()
     finally:
         child.stop()

@@ -1,11 +1,17 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tanstackRouter } from "@tanstack/router-plugin/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
+import { licences } from "./scripts/licences.ts";
+
 const require = createRequire(import.meta.url);
+const VIEWER = ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE", "NOTICE"].map((file) =>
+  require.resolve(`swagger-ui-dist/${file}`),
+);
 
 /** The API reference's viewer, copied out of node_modules so that it asks no other host. */
 function apiReference(): Plugin {
@@ -13,11 +19,11 @@ function apiReference(): Plugin {
     name: "carrel-api-reference",
     apply: "build",
     generateBundle() {
-      for (const file of ["swagger-ui-bundle.js", "swagger-ui.css", "LICENSE"]) {
+      for (const file of VIEWER) {
         this.emitFile({
           type: "asset",
-          fileName: `reference/${file}`,
-          source: readFileSync(require.resolve(`swagger-ui-dist/${file}`)),
+          fileName: `reference/${basename(file)}`,
+          source: readFileSync(file),
         });
       }
     },
@@ -29,6 +35,7 @@ export default defineConfig({
     tanstackRouter({ target: "react", autoCodeSplitting: true }),
     react(),
     apiReference(),
+    licences(VIEWER),
   ],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   // The server puts a fresh nonce in place of this word each time it hands out index.html.

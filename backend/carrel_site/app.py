@@ -21,6 +21,7 @@ from carrel_site.core.middleware import Gate
 from carrel_site.core.paths import console_dir
 from carrel_site.datasets.router import router as datasets
 from carrel_site.datasets.uploads_router import router as uploads
+from carrel_site.datasets.versions_router import router as versions
 from carrel_site.events.router import router as events
 from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
@@ -83,6 +84,7 @@ def create_app(site: Site | None = None) -> FastAPI:
         links,
         groups,
         datasets,
+        versions,
         uploads,
         ledger,
         workers,

@@ -9,7 +9,7 @@ import httpx
 
 from carrel_protocol.api.common import Role
 from carrel_site.embedded.secrets import read_secret
-from tests.embedded.running import running_up
+from tests.embedded.running import Up, running_up
 
 PASSWORD = "a desk beside the window"
 
@@ -18,9 +18,16 @@ PASSWORD = "a desk beside the window"
 class ConsoleSite:
     """A whole site as `carrel up` starts it, with people whose passwords are all `PASSWORD`."""
 
-    url: str
-    data: Path
+    up: Up
     _clients: dict[Role, httpx.Client] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return self.up.url
+
+    @property
+    def data(self) -> Path:
+        return self.up.data
 
     @property
     def setup_link(self) -> str:
@@ -86,10 +93,10 @@ class ConsoleSite:
 
 
 @contextmanager
-def console_site(folder: Path) -> Iterator[ConsoleSite]:
-    """A site that has no owner yet."""
-    with running_up(folder / "site", "--concurrency", "2") as up:
-        site = ConsoleSite(up.url, up.data)
+def console_site(folder: Path, **settings: str) -> Iterator[ConsoleSite]:
+    """A site that has no owner yet, with settings such as CARREL_SMTP_URL."""
+    with running_up(folder / "site", "--concurrency", "2", settings=settings) as up:
+        site = ConsoleSite(up)
         try:
             yield site
         finally:

@@ -39,6 +39,14 @@ def make_dataset(site: ConsoleSite, name: str = "visits", **policy: Any) -> None
         assert given.is_success, given.text
 
 
+def set_terms(site: ConsoleSite, name: str, text: str) -> None:
+    """Change a dataset's terms of use: everybody has to accept them anew."""
+    owner = site.api(Role.OWNER)
+    tag = owner.get(f"/datasets/{name}").headers["ETag"]
+    changed = owner.patch(f"/datasets/{name}", json={"terms": text}, headers={"If-Match": tag})
+    assert changed.is_success, changed.text
+
+
 def ask(
     site: ConsoleSite,
     purpose: str,

@@ -1,8 +1,8 @@
 """`make screenshots`: every page, in both themes, at 1440 and 390 pixels, as PNG files.
 
-On the demo's site, so that there is something to see: a request that was answered, two datasets,
-two people. Run as `python -m tests.browser.screenshots FOLDER [NAME …]`; with names, those pages
-alone. It prints what axe finds on each.
+On the demo's site, furnished so that there is something to see (tests/browser/furnished.py). Run
+as `python -m tests.browser.screenshots FOLDER [NAME …]`; with names, those pages alone. It prints
+what axe finds on each.
 """
 
 import json
@@ -19,11 +19,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from carrel_site.embedded.secrets import read_secret
 from tests.browser.accessible import violations
 from tests.browser.conftest import ARGUMENTS, NARROW, WIDE
+from tests.browser.furnished import OWNER, RESEARCHER, Furnisher
 from tests.embedded.procs import eventually
 from tests.embedded.running import Up, start_up, stop
 from tests.fixtures.programs import find_program
 
-OWNER, RESEARCHER = "owner@demo.example", "researcher@demo.example"
 _SECONDS = 180.0
 
 
@@ -46,6 +46,7 @@ def _first(resource: str, page: str) -> Callable[[BrowserContext], str]:
     return find
 
 
+_ANSWERED, _RETURNED = "/requests?state=queued", "/requests?state=changes_requested"
 SHOTS = (
     Shot("sign-in", "/sign-in", None),
     Shot("reset", "/reset", None),
@@ -64,12 +65,13 @@ SHOTS = (
     Shot("dataset-columns", _first("/datasets", "/datasets/{name}?edit=columns")),
     Shot("dataset-edit-rules", _first("/datasets", "/datasets/{name}?tab=rules&edit=rules")),
     Shot("ask", "/ask", RESEARCHER),
-    Shot("ask-answered", _first("/requests", "/ask?dataset={dataset}&request={id}"), RESEARCHER),
+    Shot("ask-answered", _first(_ANSWERED, "/ask?dataset={dataset}&request={id}"), RESEARCHER),
     Shot("ask-saved", "/ask?dataset=meps&tab=saved", RESEARCHER),
     Shot("review", "/review"),
     Shot("requests", "/requests"),
-    Shot("request", _first("/requests", "/requests/{id}")),
-    Shot("request-researcher", _first("/requests", "/requests/{id}"), RESEARCHER),
+    Shot("request-waiting", _first("/requests?state=submitted", "/requests/{id}")),
+    Shot("request-answered", _first(_ANSWERED, "/requests/{id}"), RESEARCHER),
+    Shot("request-returned", _first(_RETURNED, "/requests/{id}"), RESEARCHER),
     Shot("runs", "/runs"),
     Shot("run", _first("/runs?kind=query", "/runs/{id}")),
     Shot("budgets", "/budgets"),
@@ -118,6 +120,7 @@ def _take(page: Page, path: str, file: Path) -> list[str]:
 
 def _all(browser: Browser, site: Up, folder: Path, names: set[str]) -> int:
     passwords = json.loads(read_secret(site.data / "secrets", "demo_passwords.json"))
+    Furnisher(site.url, passwords).furnish()
     wrong = 0
     for size in (WIDE, NARROW):
         for theme in ("light", "dark"):

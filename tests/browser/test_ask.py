@@ -17,6 +17,7 @@ from tests.browser.asking import account, make_dataset
 from tests.browser.conftest import NARROW
 from tests.browser.guard import Guard
 from tests.browser.people import PASSWORD, ConsoleSite
+from tests.browser.questions import set_terms
 
 SignedIn = Callable[..., Page]
 COUNT = "SELECT COUNT(*) AS n FROM {}"
@@ -305,6 +306,32 @@ def test_a_session_that_ends_in_the_middle_loses_nothing(
     assert asked["purpose"] == "To be kept"
 
 
+def test_what_one_person_typed_is_not_the_next_one_s(
+    ask_page: Callable[..., Page], console: ConsoleSite, survey: str, guard: Guard
+) -> None:
+    """In the same tab: each finds their own, and after signing out nothing is left behind."""
+    guard.expect(403, "/api/v1/datasets/")  # the owner's budget: they have no access
+    page = ask_page(survey)
+    editor(page).fill(f"SELECT COUNT(*) AS secret FROM {survey}")
+    page.get_by_label("What it is for").fill("A secret purpose")
+    expect(price(page).get_by_text("of your budget")).to_be_visible()
+    page.reload()
+    expect(editor(page)).to_contain_text("secret")
+    page.get_by_role("button", name="You: Remy Researcher").click()
+    page.get_by_role("menuitem", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1, name="Sign in")).to_be_visible()
+    kept = page.evaluate("JSON.stringify({...sessionStorage}) + JSON.stringify({...localStorage})")
+    assert "secret" not in kept
+    page.get_by_label("E-mail").fill(console.email(Role.OWNER))
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1, name="Home")).to_be_visible()
+    page.goto(f"/ask?dataset={survey}")
+    expect(editor(page)).to_be_visible()
+    expect(editor(page)).not_to_contain_text("secret")
+    expect(page.get_by_label("What it is for")).to_have_value("")
+
+
 def test_terms_are_accepted_in_place(ask_page: Callable[..., Page], console: ConsoleSite) -> None:
     make_dataset(console, "bound", terms="Publish nothing that names a hospital.")
     page = ask_page("bound")
@@ -327,15 +354,49 @@ def test_terms_that_change_while_typing(
     page = ask_page("moving")
     editor(page).fill("SELECT COUNT(*) AS n FROM moving")
     expect(price(page).get_by_text("of your budget")).to_be_visible()
-    owner = console.api(Role.OWNER)
-    tag = owner.get("/datasets/moving").headers["ETag"]
-    changed = owner.patch("/datasets/moving", json={"terms": "New."}, headers={"If-Match": tag})
-    assert changed.is_success, changed.text
+    set_terms(console, "moving", "New.")
     page.get_by_role("button", name="I have read and accept them").click()
     expect(ask_button(page)).to_be_enabled()
     ask_button(page).click()
     expect(answer(page).get_by_text("Between")).to_be_visible()
     expect(editor(page)).to_have_text("SELECT COUNT(*) AS n FROM moving")
+
+
+def test_terms_that_change_unheard_of_refuse_the_question_and_keep_it(
+    ask_page: Callable[..., Page], console: ConsoleSite, guard: Guard
+) -> None:
+    """Twice: the second time they change while the new ones are being read."""
+    guard.expect(403, "/api/v1/requests")
+    guard.expect(409, "/api/v1/datasets/")
+    make_dataset(console, "shifting", terms="First.")
+    page = ask_page("shifting")
+    page.route("**/api/v1/events/stream", lambda route: None)
+    page.reload()
+    page.get_by_role("button", name="I have read and accept them").click()
+    sql = "SELECT COUNT(*) AS n FROM shifting WHERE age > 33"
+    editor(page).fill(sql)
+    page.get_by_label("What it is for").fill("To be kept")
+    expect(price(page).get_by_text("of your budget")).to_be_visible()
+
+    set_terms(console, "shifting", "Second.")
+    ask_button(page).click()
+    terms = page.get_by_role("region", name="Terms of use")
+    expect(terms.get_by_role("alert").first).to_contain_text("the terms of use have changed")
+    expect(terms.get_by_text("Second.")).to_be_visible()
+    expect(ask_button(page)).to_be_disabled()
+    check_accessible(page)
+    set_terms(console, "shifting", "Third.")
+    terms.get_by_role("button", name="I have read and accept them").click()
+    expect(terms.get_by_text("accept those")).to_be_visible()
+    expect(terms.get_by_text("Third.")).to_be_visible()
+    check_accessible(page)
+    terms.get_by_role("button", name="I have read and accept them").click()
+    expect(terms).to_have_count(0)
+    expect(price(page).get_by_role("alert")).to_have_count(0)
+    expect(editor(page)).to_have_text(sql)
+    expect(page.get_by_label("What it is for")).to_have_value("To be kept")
+    ask_button(page).click()
+    expect(answer(page).get_by_text("Between")).to_be_visible()
 
 
 def test_people_decide_first_where_the_rules_say_so(

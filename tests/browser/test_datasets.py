@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
 from tests.browser.conftest import NARROW
+from tests.browser.faults import without_workers
+from tests.browser.guard import Guard
 from tests.browser.people import ConsoleSite
 
 pytestmark = pytest.mark.timeout(300)
@@ -356,6 +358,79 @@ def test_a_bad_file_says_where_and_leaves_nothing(
     )
     check_accessible(page)
     assert console.api(Role.OWNER).get("/datasets/ragged").json()["version_id"] is None
+
+
+def test_reading_in_is_cancelled_before_it_began(
+    signed_in: Callable[..., Page],
+    console: ConsoleSite,
+    population: str,
+    tmp_path: Path,
+    guard: Guard,
+) -> None:
+    guard.expect(404, "/api/v1/runs/")  # an upload's run has no public side
+    register(console, population, "stopped")
+    file = tmp_path / "stopped.csv"
+    file.write_text(CSV)
+    page = signed_in(Role.OWNER, "/datasets/stopped?tab=versions")
+    with without_workers(console):
+        page.locator("input[type=file]").first.set_input_files(file)
+        version = page.get_by_role("article")
+        expect(version.get_by_text("Waits for a worker")).to_be_visible()
+        check_accessible(page)
+        version.get_by_role("button", name="Cancel").click()
+        dialog = page.get_by_role("dialog", name="Stop reading this version in?")
+        check_accessible(page)
+        dialog.get_by_role("button", name="Stop").click()
+        expect(version.get_by_text("Cancelled", exact=True)).to_be_visible()
+        expect(version.get_by_role("button", name="Cancel")).to_have_count(0)
+        check_accessible(page)
+    runs = console.api(Role.OWNER).get("/runs", params={"kind": "ingest"}).json()["items"]
+    run = next(one for one in runs if one["dataset"] == "stopped")
+    page.goto(f"/runs/{run['id']}")
+    expect(page.get_by_text("Cancelled", exact=True).first).to_be_visible()
+    # The worker hears of it in vain, and the next upload is read in.
+    page.goto("/datasets/stopped?tab=versions")
+    page.locator("input[type=file]").first.set_input_files(file)
+    expect(page.get_by_text("Answers now")).to_be_visible(timeout=90_000)
+    expect(page.get_by_role("article")).to_have_count(2)
+    expect(page.get_by_role("article").get_by_text("Cancelled", exact=True)).to_be_visible()
+
+
+def test_made_up_rows_like_private_ones_are_shown_only_with_a_reason(
+    signed_in: Callable[..., Page],
+    console: ConsoleSite,
+    population: str,
+    tmp_path: Path,
+) -> None:
+    register(console, population, "copied")
+    file, part = tmp_path / "private.csv", tmp_path / "part.csv"
+    file.write_text(CSV)
+    part.write_text("".join(CSV.splitlines(keepends=True)[:101]))  # of the private rows themselves
+    page = signed_in(Role.OWNER, "/datasets/copied?tab=versions")
+    page.locator("input[type=file]").first.set_input_files(file)
+    expect(page.get_by_text("Answers now")).to_be_visible(timeout=90_000)
+    page.get_by_role("tab", name="Made-up rows").click()
+    offered = page.get_by_role("region", name="Upload made-up rows")
+    offered.locator("input[type=file]").first.set_input_files(part)
+    rows = page.get_by_role("region", name="The uploaded rows")
+    expect(rows.get_by_text("Like private rows")).to_be_visible(timeout=90_000)
+    expect(rows).to_contain_text("Equal to a private row")
+    check_accessible(page)
+    # Until it is accepted nobody gets them.
+    owner = console.api(Role.OWNER)
+    assert owner.get("/datasets/copied/mock").json()["source"] == "generated"
+
+    page.get_by_role("button", name="Let people have them all the same").click()
+    dialog = page.get_by_role("dialog", name="Show rows that are like private ones?")
+    dialog.get_by_role("button", name="Show them").click()
+    expect(dialog.get_by_text("Give a reason")).to_be_visible()
+    dialog.get_by_label("Why is this harmless?").fill("These people agreed in writing.")
+    check_accessible(page)
+    dialog.get_by_role("button", name="Show them").click()
+    expect(rows.get_by_text("Accepted: These people agreed in writing.")).to_be_visible()
+    expect(page.get_by_role("button", name="Let people have them")).to_have_count(0)
+    check_accessible(page)
+    assert owner.get("/datasets/copied/mock").json()["source"] == "uploaded"
 
 
 def test_made_up_rows_are_uploaded_and_compared(

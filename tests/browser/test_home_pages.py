@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
-from tests.browser.conftest import NARROW
+from tests.browser.conftest import NARROW, WIDE
 from tests.browser.people import ConsoleSite
 
 
@@ -58,6 +58,33 @@ def test_what_waits_leads_to_where_it_is_done(signed_in: Callable[..., Page]) ->
     expect(page).to_have_url(re.compile("/datasets/visits"))
 
 
+def test_a_persons_page_leads_to_their_budgets(
+    signed_in: Callable[..., Page], console: ConsoleSite, clinic: str
+) -> None:
+    someone = console.api(Role.RESEARCHER).get("/me").json()["id"]
+    page = signed_in(Role.AUDITOR, f"/people/{someone}")
+    page.get_by_role("link", name="What they have, spent and left").click()
+    expect(page.get_by_role("heading", level=1, name="Budgets")).to_be_visible()
+    expect(page).to_have_url(re.compile(rf"/budgets\?researcher={someone}$"))
+    table = page.get_by_role("table", name="accounts")
+    expect(table.get_by_role("link", name="clinic")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Whose budgets")).to_have_value(
+        re.compile("^Remy Researcher")
+    )
+    check_accessible(page)
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    check_fits(page)
+    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    table.get_by_role("link", name="clinic").click()
+    expect(page).to_have_url(re.compile(rf"/budgets/{clinic}$"))
+    page.go_back()
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page).to_have_url(re.compile(r"/budgets$"))
+    expect(table.get_by_text("Everyone together")).to_be_visible()
+    page.go_back()
+    expect(table.get_by_text("Everyone together")).to_have_count(0)
+
+
 def test_a_raise_is_asked_for_with_a_reason_and_never_forgotten(
     signed_in: Callable[..., Page], clinic: str
 ) -> None:
@@ -82,6 +109,27 @@ def test_a_raise_is_asked_for_with_a_reason_and_never_forgotten(
     expect(theirs.get_by_role("cell", name="The ethics board agreed on 3.5.")).to_be_visible()
     expect(theirs.get_by_role("button", name="Raise the limit")).to_have_count(0)
     check_accessible(theirs)
+
+
+@pytest.mark.usefixtures("clinic")
+def test_the_population_chosen_stands_in_the_address(
+    signed_in: Callable[..., Page], console: ConsoleSite
+) -> None:
+    limits = {"epsilon": 1.0}
+    other = {"name": "village", "together": limits, "each": limits}
+    assert console.api(Role.OWNER).post("/populations", json=other).status_code == 201
+    page = signed_in(Role.OWNER, "/budgets?population=clinic")
+    theirs = page.get_by_role("table", name="accounts").get_by_role("link", name="Remy Researcher")
+    expect(theirs).to_be_visible()
+    page.get_by_role("combobox", name="Population").click()
+    page.get_by_role("option", name="village").click()
+    expect(page).to_have_url(re.compile(r"\?population=village$"))
+    expect(theirs).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("combobox", name="Population")).to_have_value("village")
+    page.go_back()
+    expect(page.get_by_role("combobox", name="Population")).to_have_value("clinic")
+    expect(theirs).to_be_visible()
 
 
 def test_what_is_typed_into_a_raise_survives_a_reload(

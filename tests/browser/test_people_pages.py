@@ -9,9 +9,11 @@ from playwright.sync_api import Page, expect
 
 from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
-from tests.browser.conftest import NARROW, Open
+from tests.browser.conftest import NARROW, WIDE, Open
 from tests.browser.guard import Guard
-from tests.browser.people import PASSWORD, ConsoleSite
+from tests.browser.people import PASSWORD, ConsoleSite, console_site
+from tests.embedded.procs import eventually
+from tests.fixtures.mail_server import Inbox, mail_server
 
 SignedIn = Callable[..., Page]
 
@@ -20,12 +22,19 @@ def heading(page: Page, name: str, level: int = 1) -> None:
     expect(page.get_by_role("heading", level=level, name=name, exact=True)).to_be_visible()
 
 
-def invite(page: Page, name: str, email: str) -> str:
-    """Invite a researcher, as the owner does; returns the link."""
+def invite(
+    page: Page, name: str, email: str, *, role: str = "Researcher", dataset: str | None = None
+) -> str:
+    """Invite somebody, as the owner does, with access to a dataset; returns the link."""
     page.get_by_role("button", name="Invite somebody").click()
     dialog = page.get_by_role("dialog", name="Invite somebody")
     dialog.get_by_label("Name").fill(name)
     dialog.get_by_label("E-mail").fill(email)
+    dialog.get_by_role("radio", name=re.compile(f"^{role}")).check()
+    if dataset is not None:
+        dialog.get_by_role("combobox", name="Datasets").fill(dataset)
+        page.get_by_role("option", name=dataset).click()
+        page.keyboard.press("Escape")
     check_accessible(page)
     dialog.get_by_role("button", name="Make the invitation").click()
     done = page.get_by_role("dialog", name=f"{name} is invited")
@@ -180,6 +189,35 @@ def test_an_owner_makes_a_link_for_a_new_password(
     check_accessible(page)
 
 
+def test_an_owner_ends_one_session_of_somebodys(signed_in: SignedIn, console: ConsoleSite) -> None:
+    theirs = signed_in(Role.REVIEWER, "/profile")
+    body = {"email": console.email(Role.REVIEWER), "password": PASSWORD}
+    lost = httpx.Client(base_url=console.url, headers={"User-Agent": "Firefox/130.0 (Windows)"})
+    assert lost.post("/api/v1/session", json=body).status_code == httpx.codes.CREATED
+    someone = person_id(console, console.email(Role.REVIEWER))
+    page = signed_in(Role.OWNER, f"/people/{someone}")
+    sessions = page.get_by_role("list", name="Sessions of Rita Reviewer")
+    row = sessions.get_by_role("listitem").filter(has_text="Firefox on Windows")
+    expect(row).to_contain_text("last used")
+    count = sessions.get_by_role("listitem").count()
+    check_accessible(page)
+    row.get_by_role("button", name="End the session in Firefox on Windows").click()
+    dialog = page.get_by_role("dialog", name="Sign Rita Reviewer out there?")
+    check_accessible(page)
+    dialog.get_by_role("button", name="End the session").click()
+    expect(row).to_have_count(0)
+    expect(sessions.get_by_role("listitem")).to_have_count(count - 1)
+    assert lost.get("/api/v1/me").status_code == httpx.codes.UNAUTHORIZED
+    lost.close()
+    theirs.reload()
+    heading(theirs, "Profile")
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    check_fits(page)
+    page.get_by_role("button", name="Sign out everywhere").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("Not signed in anywhere")).to_be_visible()
+
+
 def test_an_auditor_reads_people_and_changes_nothing(
     signed_in: SignedIn, console: ConsoleSite
 ) -> None:
@@ -205,6 +243,30 @@ def test_the_log_is_searched_and_read(signed_in: SignedIn) -> None:
     heading(page, "Audit")
     page.get_by_label("To", exact=True).fill("2020-01-02")
     expect(page.get_by_text("Nothing like that happened")).to_be_visible()
+
+
+def test_the_log_says_whom_and_what_it_is_about(signed_in: SignedIn, console: ConsoleSite) -> None:
+    someone = person_id(console, console.email(Role.RESEARCHER))
+    gone = console.api(Role.OWNER).post("/groups", json={"name": "Short-lived"}).json()["id"]
+    assert console.api(Role.OWNER).delete(f"/groups/{gone}").is_success
+    page = signed_in(Role.AUDITOR, f"/audit?subject={someone}&action=user.created")
+    row = page.get_by_role("table", name="events").get_by_role("row").nth(1)
+    expect(row).to_contain_text("Remy Researcher")
+    expect(row).to_contain_text(someone)
+    expect(row).to_contain_text("Olive Owner")
+    check_accessible(page)
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    check_fits(page)
+    page.set_viewport_size({"width": WIDE[0], "height": WIDE[1]})
+    row.get_by_role("link").first.click()
+    heading(page, "Person added")
+    check_accessible(page)
+    page.get_by_role("link", name="Remy Researcher").click()
+    heading(page, "Remy Researcher")
+    page.goto(f"/audit?subject={gone}")
+    rows = page.get_by_role("table", name="events").get_by_role("row")
+    expect(rows.filter(has_text=gone)).to_have_count(2)
+    expect(page.get_by_text("Short-lived")).to_have_count(0)
 
 
 def test_the_log_is_verified_and_a_verification_cancelled(
@@ -272,6 +334,43 @@ def test_the_settings_show_how_the_site_is(signed_in: SignedIn) -> None:
     row.get_by_role("button", name="Revoke").click()
     page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
     expect(row.get_by_text("Revoked")).to_be_visible()
+
+
+@pytest.mark.timeout(300)
+def test_a_test_e_mail_arrives_and_a_deaf_server_is_told(
+    tmp_path_factory: pytest.TempPathFactory,
+    open_page: Open,
+    guard_of: Callable[[ConsoleSite], Guard],
+) -> None:
+    inbox = Inbox()
+    with mail_server(inbox) as port:
+        mail = {
+            "CARREL_SMTP_URL": f"smtp://127.0.0.1:{port}",
+            "CARREL_SMTP_FROM": "carrel@site.example",
+        }
+        with console_site(tmp_path_factory.mktemp("mail"), **mail) as site:
+            site.set_up()
+            page = open_page(site, "/settings", role=Role.OWNER)
+            send = page.get_by_role("button", name="Send a test e-mail to owner@site.example")
+            send.click()
+            expect(page.get_by_text("Look in the mailbox of owner@site.example.")).to_be_visible()
+            assert inbox.recipients == [["owner@site.example"]]
+            assert str(inbox.messages[0]["From"]) == "carrel@site.example"
+            check_accessible(page)
+
+            guard_of(site).expect(409, "/api/v1/settings/test_email")
+            inbox.answers.append("554 no mail today")
+            send.click()
+            expect(page.get_by_role("alert")).to_contain_text("no mail today")
+            expect(page.get_by_text("Look in the mailbox")).to_have_count(0)
+            check_accessible(page)
+
+            # With a mail server, an invitation's link goes out too.
+            page.goto("/people/invitations")
+            link = invite(page, "Mara Mailed", "mara@site.example")
+            assert eventually(lambda: ["mara@site.example"] in inbox.recipients, 60)
+            assert link in inbox.texts[-1]
+            page.goto("about:blank")
 
 
 def test_a_reviewer_finds_no_settings(signed_in: SignedIn) -> None:

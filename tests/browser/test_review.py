@@ -11,7 +11,7 @@ from tests.browser.accessible import check_accessible, check_fits
 from tests.browser.conftest import NARROW
 from tests.browser.guard import Guard
 from tests.browser.people import ConsoleSite
-from tests.browser.questions import ask, decide, make_dataset
+from tests.browser.questions import ask, decide, make_dataset, set_terms
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -54,13 +54,26 @@ def test_returned_with_a_reason_edited_approved_and_answered(
     form = researcher.get_by_role("form", name="Edit the request")
     form.get_by_label("Purpose").fill("People from 65 on")
     # SQL that means nothing is refused where it stands, and what was typed outlives a reload.
-    form.get_by_label("SQL").fill("SELECT COUNT(*) AS people FROM visits WHERE size >= 65")
-    expect(form.get_by_text(re.compile("Line 1, column"))).to_be_visible()
+    sql = form.get_by_role("textbox", name="Question in SQL")
+    sql.fill("SELECT COUNT(*) AS people\nFROM visits\nWHERE size >= 65")
+    expect(form.locator(".cm-lintRange-error")).to_have_text("size")
+    expect(sql).to_have_attribute("aria-invalid", "true")
+    check_accessible(researcher)
+    form.get_by_role("button", name="Line 3, column 7").click()
+    expect(sql).to_be_focused()
     researcher.reload()
     researcher.get_by_role("button", name="Edit and send again").click()
     expect(form.get_by_text("This is what you had typed")).to_be_visible()
     expect(form.get_by_label("Purpose")).to_have_value("People from 65 on")
-    form.get_by_label("SQL").fill("SELECT COUNT(*) AS people\nFROM visits\nWHERE age >= 65")
+    expect(sql).to_contain_text("WHERE size >= 65")
+    # The editor offers what the dataset has.
+    sql.fill("SELECT COUNT(*) AS people\nFROM visits\nWHERE ")
+    researcher.keyboard.press("Control+End")
+    researcher.keyboard.type("ag")
+    expect(researcher.get_by_role("option", name=re.compile("^age"))).to_be_visible()
+    researcher.keyboard.press("Escape")
+    researcher.keyboard.type("e >= 65")
+    expect(form.locator(".cm-lintRange-error")).to_have_count(0)
     form.get_by_role("textbox", name="Epsilon").fill("0.5")
     expect(form.get_by_text("ε = 0.5 in all")).to_be_visible()
     check_accessible(researcher)
@@ -88,6 +101,31 @@ def test_returned_with_a_reason_edited_approved_and_answered(
         heading(page, "Result", 2)
         expect(page.get_by_text("Answered", exact=True).first).to_be_visible()
         check_accessible(page)
+
+
+def test_an_edit_meets_terms_that_changed_and_goes_on(
+    console: ConsoleSite, signed_in: Callable[..., Page], guard: Guard
+) -> None:
+    make_dataset(console, "termed")
+    request = ask(console, "Before there were terms", dataset="termed", where="age >= 5")
+    page = signed_in(Role.RESEARCHER, f"/requests/{request['id']}")
+    # The page hears of nothing by itself.
+    page.route("**/api/v1/events/stream", lambda route: None)
+    page.reload()
+    page.get_by_role("button", name="Edit", exact=True).click()
+    form = page.get_by_role("form", name="Edit the request")
+    form.get_by_label("Purpose").fill("Under the terms")
+    expect(form.get_by_text("in all")).to_be_visible()
+    set_terms(console, "termed", "Publish nothing that names anybody.")
+    guard.expect(403, f"/api/v1/requests/{request['id']}")
+    form.get_by_role("button", name="Send it again").click()
+    expect(form.get_by_role("alert")).to_contain_text("the terms of use have changed")
+    expect(form.get_by_text("Publish nothing that names anybody.")).to_be_visible()
+    expect(form.get_by_role("button", name="Send it again")).to_be_disabled()
+    check_accessible(page)
+    form.get_by_role("button", name="I have read and accept them").click()
+    form.get_by_role("button", name="Send it again").click()
+    heading(page, "Under the terms")
 
 
 def test_three_requests_by_keyboard_alone(

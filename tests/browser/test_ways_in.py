@@ -107,6 +107,23 @@ def test_a_session_that_ends_asks_for_the_password_over_the_page(
     expect(page.get_by_role("combobox", name="Go to a page")).to_be_visible()
 
 
+def test_a_page_left_alone_says_that_it_reads_by_itself(
+    signed_in: Callable[..., Page],
+) -> None:
+    """So that its polls keep no session alive; what somebody does there says no such thing."""
+    page = signed_in(Role.OWNER, "/")
+    page.clock.install()
+    with page.expect_response("**/api/v1/notifications?**"):
+        page.reload()
+    heading(page, "Home")
+    with page.expect_request("**/api/v1/notifications?**") as polled:
+        page.clock.fast_forward(90_000)
+    assert polled.value.header_value("x-carrel-passive") == "1"
+    with page.expect_request("**/api/v1/requests?**") as opened:
+        page.get_by_role("navigation", name="Main").get_by_role("link", name="Requests").click()
+    assert opened.value.header_value("x-carrel-passive") is None
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/reset", "/invitation", "/setup"])
 def test_pages_before_signing_in_fit_a_small_screen(
     open_page: Open, console: ConsoleSite, path: str

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +46,14 @@ class Up:
 
 
 def start_up(
-    data: Path, *arguments: str, command: tuple[str, ...] = CARREL, verb: str = "up"
+    data: Path,
+    *arguments: str,
+    command: tuple[str, ...] = CARREL,
+    verb: str = "up",
+    settings: Mapping[str, str] | None = None,
 ) -> Up:
-    """Start it, without waiting for it. Its environment is ours without CARREL_* settings."""
+    """Start it, without waiting for it. Its environment is ours, with no CARREL_* settings but
+    those given."""
     output = data.parent / f"{data.name}.output"
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CARREL_")}
     with output.open("wb") as file:
@@ -58,15 +63,20 @@ def start_up(
             stdout=file,
             stderr=subprocess.STDOUT,
             cwd=data.parent,
-            env=environment | {"PYTHONUNBUFFERED": "1"},
+            env=environment | dict(settings or {}) | {"PYTHONUNBUFFERED": "1"},
         )
     return Up(popen, data, output)
 
 
 @contextmanager
-def running_up(data: Path, *arguments: str, command: tuple[str, ...] = CARREL) -> Iterator[Up]:
+def running_up(
+    data: Path,
+    *arguments: str,
+    command: tuple[str, ...] = CARREL,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Up]:
     """`carrel up` that answers inside the block and is stopped after it."""
-    site = start_up(data, *arguments, command=command)
+    site = start_up(data, *arguments, command=command, settings=settings)
     try:
         ended = lambda: site.popen.poll() is not None  # noqa: E731
         assert eventually(lambda: site.is_up() or ended(), START_SECONDS), site.said

@@ -80,6 +80,8 @@ def test_the_console_is_inside(wheel: Path) -> None:
     assert "carrel_site/_console/index.html" in built
     assert "carrel_site/_console/docs/index.html" in built
     assert any(name.startswith("carrel_site/_console/assets/index-") for name in built)
+    assert "carrel_site/_console/licences.txt" in built  # whose fonts are shipped, and how
+    assert any(name.endswith(".woff2") for name in built)
     assert not [name for name in names if "node_modules" in name]
 
 

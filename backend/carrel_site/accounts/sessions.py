@@ -80,13 +80,15 @@ def current(session: Session, settings: Settings, caller: Caller) -> SessionInfo
     return _info(session, settings, session.get_one(User, row.user_id), row)
 
 
-def mine(session: Session, settings: Settings, caller: Caller) -> tuple[SessionView, ...]:
-    """The caller's sessions that have not ended, newest first."""
+def of(
+    session: Session, settings: Settings, caller: Caller, user_id: str
+) -> tuple[SessionView, ...]:
+    """A person's sessions that have not ended, newest first; `current` is the caller's own."""
     at = now()
     live = (
         select(UserSession)
         .where(
-            UserSession.user_id == caller.user_id,
+            UserSession.user_id == user_id,
             UserSession.expires_at > at,
             UserSession.last_seen_at > at - _idle(settings),
         )

@@ -62,7 +62,7 @@ def delete_session(site: SiteDep, response: Response, caller: Me) -> None:
 @router.get("/sessions")
 def list_sessions(site: SiteDep, caller: Me) -> tuple[SessionView, ...]:
     """Where you are signed in, newest first."""
-    return site.db.read(lambda session: sessions.mine(session, site.settings, caller))
+    return site.db.read(lambda session: sessions.of(session, site.settings, caller, caller.user_id))
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
@@ -71,6 +71,24 @@ def delete_one_session(site: SiteDep, caller: SelfManager, session_id: Id) -> No
     site.db.transact(
         lambda session: sessions.end(session, caller.user_id, session_id, caller.user_id)
     )
+
+
+@router.get("/users/{user_id}/sessions")
+def list_user_sessions(site: SiteDep, caller: UserManager, user_id: Id) -> tuple[SessionView, ...]:
+    """Where a person is signed in, newest first."""
+
+    def work(session: Session) -> tuple[SessionView, ...]:
+        if repository.user(session, user_id) is None:
+            raise missing()
+        return sessions.of(session, site.settings, caller, user_id)
+
+    return site.db.read(work)
+
+
+@router.delete("/users/{user_id}/sessions/{session_id}", status_code=204)
+def delete_user_session(site: SiteDep, caller: UserManager, user_id: Id, session_id: Id) -> None:
+    """Sign a person out in one browser, at once."""
+    site.db.transact(lambda session: sessions.end(session, user_id, session_id, caller.user_id))
 
 
 @router.delete("/users/{user_id}/sessions", status_code=204)

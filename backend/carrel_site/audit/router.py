@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, BeforeValidator
 from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
-from carrel_protocol.api.audit import AuditEvent, AuditKey
+from carrel_protocol.api.audit import AuditEvent, AuditKey, NamedAuditEvent
 from carrel_protocol.api.common import Page, SignedHead
-from carrel_site.audit import models, repository, verification
+from carrel_site.audit import models, names, repository, verification
 from carrel_site.audit.anchors import latest_anchor, signed_head
 from carrel_site.core.clock import now
 from carrel_site.core.errors import NotFound
@@ -53,15 +53,17 @@ def list_audit_events(
     until: Annotated[Moment | None, Query(description="Before this time.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[AuditEvent]:
-    """What happened, newest first."""
+) -> Page[NamedAuditEvent]:
+    """What happened, newest first, with what the ids stand for."""
     before = decode_cursor(cursor, int)[0] if cursor is not None else None
     wanted = repository.Wanted(actor, action, subject, since, until)
-    rows = site.db.read(
-        lambda session: repository.newest_first(session, wanted, before=before, limit=limit + 1)
-    )
-    following = encode_cursor(rows[limit - 1].sequence) if len(rows) > limit else None
-    return Page(items=tuple(map(view, rows[:limit])), next_cursor=following)
+
+    def work(session: Session) -> Page[NamedAuditEvent]:
+        rows = repository.newest_first(session, wanted, before=before, limit=limit + 1)
+        following = encode_cursor(rows[limit - 1].sequence) if len(rows) > limit else None
+        return Page(items=_named(session, rows[:limit]), next_cursor=following)
+
+    return site.db.read(work)
 
 
 @router.get("/head")
@@ -109,14 +111,14 @@ def export_audit_events(site: SiteDep) -> StreamingResponse:
 @router.get("/events/{sequence}", dependencies=[require(Permission.AUDIT_READ)])
 def read_audit_event(
     site: SiteDep, sequence: Annotated[int, Path(ge=1, le=2**63 - 1)]
-) -> AuditEvent:
+) -> NamedAuditEvent:
     """One event, by its place in the log."""
 
-    def work(session: Session) -> AuditEvent:
+    def work(session: Session) -> NamedAuditEvent:
         event = session.get(models.AuditEvent, sequence)
         if event is None:
             raise NotFound("There is no such event in the log.")
-        return view(event)
+        return _named(session, [event])[0]
 
     return site.db.read(work)
 
@@ -147,6 +149,18 @@ def _lines(site: Site) -> Iterator[str]:
             yield view(event).model_dump_json() + "\n"
     head = signed_head(site.signer, sequence, digest, now())
     yield f'{{"head":{head.model_dump_json()}}}\n'
+
+
+def _named(session: Session, events: list[models.AuditEvent]) -> tuple[NamedAuditEvent, ...]:
+    known = names.of_events(session, events)
+    return tuple(
+        NamedAuditEvent(
+            **dict(view(event)),
+            actor_name=known.get(event.actor),
+            subject_name=known.get(event.subject),
+        )
+        for event in events
+    )
 
 
 def view(event: models.AuditEvent) -> AuditEvent:

@@ -119,6 +119,37 @@ def reset_password(
     typer.echo(f"Works once, until {made['expires_at'][:16].replace('T', ' ')} UTC.", err=True)
 
 
+@app.command("sessions")
+def list_sessions(
+    email: Annotated[str, typer.Argument(help="Whose sessions")],
+    data_dir: DataDirOption = _HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Where a person is signed in to the console, newest first."""
+    rest = connect(data_dir)
+    found = rest.call("GET", f"users/{find_user(rest, email)}/sessions")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        table(found, ("id", "last_seen_at", "expires_at", "user_agent"))
+
+
+@app.command("sign-out")
+def sign_out(
+    email: Annotated[str, typer.Argument(help="Whose session is to end")],
+    session: Annotated[
+        str | None, typer.Argument(help="The id of one session; else all of theirs end")
+    ] = None,
+    data_dir: DataDirOption = _HERE,
+) -> None:
+    """Sign a person out at once, in one browser or everywhere. Their keys stay."""
+    rest = connect(data_dir)
+    path = f"users/{find_user(rest, email)}/sessions"
+    rest.call("DELETE", path if session is None else f"{path}/{session}")
+    where = "everywhere" if session is None else f"of the session {session}"
+    typer.echo(f"{email} is signed out {where}.")
+
+
 @app.command("deactivate")
 def deactivate(
     email: Annotated[str, typer.Argument(help="Who has to go")],

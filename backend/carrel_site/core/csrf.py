@@ -16,7 +16,7 @@ from carrel_site.core.security import same
 from carrel_site.settings import Settings
 
 HEADER = "X-CSRF-Token"
-_SAFE = {"GET", "HEAD", "OPTIONS"}
+SAFE = {"GET", "HEAD", "OPTIONS"}
 _OWN = {"same-origin", "none"}
 
 
@@ -32,7 +32,7 @@ def token_of(settings: Settings, session_id: str) -> str:
 
 def check(request: Request, settings: Settings, session_id: str) -> None:
     """Raise `CsrfFailed` for a write by cookie that no page of this site can have sent."""
-    if request.method in _SAFE:
+    if request.method in SAFE:
         return
     refuse_other_sites(request, settings)
     if not same(request.headers.get(HEADER, ""), token_of(settings, session_id)):

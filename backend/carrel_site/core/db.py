@@ -132,6 +132,15 @@ def _insert_into(table: Table, names: tuple[str, ...]) -> Insert:
     return table.insert().values({name: bindparam(name) for name in names})
 
 
+def inline(value: str) -> Any:
+    """A constant in the statement's text, for values of ours alone, never a caller's.
+
+    A statement that is asked often is planned once for any parameters: a rare state or kind is
+    then taken for an ordinary one, and a partial index is not seen to apply.
+    """
+    return bindparam(None, value, literal_execute=True)
+
+
 def before_commit(session: Session, name: str, hook: Hook) -> None:
     """Run `hook` last thing before the commit; one hook a name."""
     session.info.setdefault("before_commit", {}).setdefault(name, hook)

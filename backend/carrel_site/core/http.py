@@ -22,6 +22,8 @@ from carrel_site.core.security import digest_secret
 from carrel_site.site import Site
 
 _USE_NOTED_EVERY = timedelta(minutes=1)
+PASSIVE = "X-Carrel-Passive"
+"""What a page sends with a read that nobody asked it for: such a request keeps no session alive."""
 
 
 class SessionEnded(Unauthenticated):
@@ -73,11 +75,14 @@ def bearer(request: Request) -> str:
     return secret
 
 
-def require(permission: Permission) -> Any:
-    """A dependency that gives the `Caller`, or refuses whoever lacks `permission`."""
+def require(permission: Permission, *, passive: bool = False) -> Any:
+    """A dependency that gives the `Caller`, or refuses whoever lacks `permission`.
+
+    passive: programs ask for it again and again by themselves, so that it keeps no session alive.
+    """
 
     def authenticate(request: Request) -> Caller:
-        caller = _identify(request)
+        caller = _identify(request, passive=passive)
         _check(caller, permission)
         return caller
 
@@ -113,13 +118,15 @@ def _check(caller: Caller, permission: Permission) -> None:
     raise Forbidden(f"The role '{caller.role}' may not do this ({permission}).")
 
 
-def _identify(request: Request) -> Caller:
+def _identify(request: Request, *, passive: bool) -> Caller:
     """By key where one is sent, whatever cookies come with it; else by session.
 
-    A request counts as one use, however often it is looked at while it lasts.
+    A request counts as one use, however often it is looked at while it lasts; one that is passive
+    is no use of a session. Saying so can only end one's own session sooner.
     """
     site = site_of(request)
     first = not hasattr(request.state, "identified")
+    passive = passive or (request.method in csrf.SAFE and PASSIVE in request.headers)
     request.state.identified = True
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
@@ -128,7 +135,7 @@ def _identify(request: Request) -> Caller:
     if cookie is None:
         raise Unauthenticated("No API key was sent, and nobody is signed in.")
     try:
-        caller = _by_session(site, cookie, note=first)
+        caller = _by_session(site, cookie, note=first and not passive)
     except SessionEnded as ended:
         device = cookies.read(request, site.settings, cookies.DEVICE)
         if device and site.db.look_up(_DEACTIVATED, secret_hash=digest_secret(device)):

@@ -36,12 +36,12 @@ def of_person(session: Session, user_id: str) -> tuple[PersonAccess, ...]:
         raise NotFound("There is no such person.")
     return tuple(
         PersonAccess(
-            dataset_id=dataset.id,
-            dataset=dataset.name,
-            title=dataset.title,
+            dataset_id=grant.dataset_id,
+            dataset=grant.name,
+            title=grant.title,
             granted_at=grant.granted_at,
         )
-        for grant, dataset in repository.access_of(session, user_id)
+        for grant in repository.access_of(session, user_id)
     )
 
 

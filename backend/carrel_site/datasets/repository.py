@@ -203,15 +203,24 @@ def access(session: Session, dataset_id: str) -> list[tuple[DatasetAccess, User]
     return [(row[0], row[1]) for row in rows]
 
 
-def access_of(session: Session, user_id: str) -> list[tuple[DatasetAccess, Dataset]]:
+class Grant(NamedTuple):
+    """A dataset that somebody was given, without the metadata, which is large."""
+
+    dataset_id: str
+    name: str
+    title: str
+    granted_at: datetime
+
+
+def access_of(session: Session, user_id: str) -> list[Grant]:
     """What a person may use, newest grant first."""
     rows = session.execute(
-        select(DatasetAccess, Dataset)
+        select(Dataset.id, Dataset.name, Dataset.title, DatasetAccess.granted_at)
         .join(Dataset, Dataset.id == DatasetAccess.dataset_id)
         .where(DatasetAccess.user_id == user_id)
         .order_by(DatasetAccess.granted_at.desc(), DatasetAccess.dataset_id)
     )
-    return [(row[0], row[1]) for row in rows]
+    return [Grant(*row) for row in rows]
 
 
 def user(session: Session, ref: str) -> User | None:

@@ -1,13 +1,9 @@
-"""Populations, datasets, who may use them, their versions and mocks."""
+"""Populations, datasets, who may use them, and their mocks."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import BoundedSemaphore
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from carrel_protocol.api.common import Page
 from carrel_protocol.api.datasets import (
@@ -17,7 +13,6 @@ from carrel_protocol.api.datasets import (
     Dataset,
     DatasetCreate,
     DatasetUpdate,
-    DatasetVersion,
     GroupAccess,
     Mock,
     MockAcceptance,
@@ -25,16 +20,13 @@ from carrel_protocol.api.datasets import (
     PersonAccess,
     Population,
     PopulationCreate,
-    SourceFormat,
     TermsAcceptance,
-    UploadPurpose,
 )
 from carrel_protocol.schema import TableSchema
-from carrel_site.core.errors import InvalidInput, SiteError
+from carrel_site.core.errors import InvalidInput
 from carrel_site.core.etags import etag_of
-from carrel_site.core.http import Caller, SiteDep, recheck, require
+from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
-from carrel_site.core.ids import new_id
 from carrel_site.core.pagination import Cursor, Limit
 from carrel_site.core.permissions import Permission
 from carrel_site.datasets import (
@@ -45,10 +37,7 @@ from carrel_site.datasets import (
     populations,
     terms,
     uploaded_mocks,
-    versions,
 )
-from carrel_site.datasets.errors import UploadsBusy
-from carrel_site.site import Site
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"])
 
@@ -56,21 +45,9 @@ Reader = Annotated[Caller, require(Permission.DATASETS_READ)]
 Manager = Annotated[Caller, require(Permission.DATASETS_MANAGE)]
 Ref = Annotated[str, Path(min_length=1, max_length=64, description="An id or a name.")]
 UserId = Annotated[str, Path(min_length=1, max_length=64)]
-VersionId = Annotated[str, Path(min_length=1, max_length=64)]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", max_length=1000, description="The ETag you read.")
 ]
-
-_UPLOAD_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/octet-stream": {
-                "schema": {"type": "string", "format": "binary", "minLength": 1}
-            }
-        },
-    }
-}
 
 
 @router.get("/populations")
@@ -219,11 +196,24 @@ def read_mock_check(site: SiteDep, dataset: Ref) -> MockCheck:
 
 
 @router.post("/datasets/{dataset}/mock/accept")
-def accept_mock(site: SiteDep, caller: Manager, dataset: Ref, body: MockAcceptance) -> MockCheck:
+def accept_mock(
+    site: SiteDep,
+    caller: Manager,
+    dataset: Ref,
+    body: MockAcceptance,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> MockCheck:
     """Let researchers have a mock although rows of it are like private ones, with a reason."""
-    return site.db.transact(
-        lambda session: uploaded_mocks.accept(session, dataset, body, caller.user_id)
+    _, check = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        f"POST /datasets/{dataset}/mock/accept",
+        body.model_dump(mode="json"),
+        MockCheck,
+        lambda session: (200, uploaded_mocks.accept(session, dataset, body, caller.user_id)),
     )
+    return check
 
 
 @router.delete("/datasets/{dataset}/mock", status_code=204)
@@ -315,101 +305,3 @@ def give_access(
 def take_access(site: SiteDep, caller: Manager, dataset: Ref, user_id: UserId) -> None:
     """End a person's access at once. What they spent stays spent."""
     site.db.transact(lambda session: access.take(session, dataset, user_id, caller.user_id))
-
-
-@router.get("/datasets/{dataset}/versions", dependencies=[require(Permission.VERSIONS_READ)])
-def list_versions(
-    site: SiteDep,
-    dataset: Ref,
-    purpose: UploadPurpose = "version",
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Page[DatasetVersion]:
-    """A dataset's versions, or its uploaded mocks, with sizes, digests and ingest reports:
-    private facts.
-    """
-    return site.db.read(lambda session: versions.page(session, dataset, cursor, limit, purpose))
-
-
-@router.get(
-    "/datasets/{dataset}/versions/{version_id}", dependencies=[require(Permission.VERSIONS_READ)]
-)
-def read_version(site: SiteDep, dataset: Ref, version_id: VersionId) -> DatasetVersion:
-    """One version, with how far its laying out is."""
-    return site.db.read(lambda session: versions.get(session, version_id, dataset))
-
-
-@router.post("/versions/{version_id}/cancel")
-def cancel_version(site: SiteDep, caller: Manager, version_id: VersionId) -> DatasetVersion:
-    """Stop laying out a version. Nothing but its row is left of it."""
-    return site.db.transact(
-        lambda session: versions.cancel(session, site, version_id, caller.user_id)
-    )
-
-
-@router.post("/datasets/{dataset}/versions", status_code=202, openapi_extra=_UPLOAD_BODY)
-async def upload_version(
-    site: SiteDep,
-    request: Request,
-    caller: Manager,
-    dataset: Ref,
-    source_format: Annotated[SourceFormat, Query(alias="format")],
-    idempotency_key: IdempotencyKeyHeader = None,
-) -> DatasetVersion:
-    """Upload a table's bytes. They are laid out by a worker; the version answers when ready."""
-    with upload_slot(request.app.state.uploads):
-        # Looked up first, so that nobody sends a large file to a dataset that is not there.
-        await run_in_threadpool(
-            site.db.read, lambda session: catalogue.visible(session, caller, dataset)
-        )
-        upload = await versions.receive(
-            site.storage,
-            new_id("ver"),
-            source_format,
-            request.stream(),
-            site.settings.upload_max_bytes,
-        )
-        return await run_in_threadpool(
-            _create_version, site, caller, dataset, upload, idempotency_key
-        )
-
-
-def _create_version(
-    site: Site,
-    caller: Caller,
-    dataset: str,
-    upload: versions.Upload,
-    idempotency_key: str | None,
-) -> DatasetVersion:
-    try:
-        # It may have taken hours: whoever sent it may have gone meanwhile.
-        recheck(site, caller, Permission.DATASETS_MANAGE)
-        _, version = once(
-            site.db,
-            caller.user_id,
-            idempotency_key,
-            f"POST /datasets/{dataset}/versions",
-            [upload.source_format, upload.stored.digest],
-            DatasetVersion,
-            lambda session: (
-                202,
-                versions.create(session, site, dataset, upload, caller.user_id),
-            ),
-        )
-    except SiteError:
-        site.storage.discard_upload(upload.version_id)
-        raise
-    if version.id != upload.version_id:  # sent before, with this key
-        site.storage.discard_upload(upload.version_id)
-    return version
-
-
-@contextmanager
-def upload_slot(slots: BoundedSemaphore) -> Iterator[None]:
-    """One of the places of those who send a file at the same time; raises `UploadsBusy`."""
-    if not slots.acquire(blocking=False):
-        raise UploadsBusy("As many uploads as this site takes at once are under way.")
-    try:
-        yield
-    finally:
-        slots.release()

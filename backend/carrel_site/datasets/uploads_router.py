@@ -9,7 +9,8 @@ from carrel_site.core.http import SiteDep, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.permissions import Permission
 from carrel_site.datasets import uploads
-from carrel_site.datasets.router import Manager, Ref, upload_slot
+from carrel_site.datasets.router import Manager, Ref
+from carrel_site.datasets.versions_router import upload_slot
 
 router = APIRouter(prefix="/api/v1", tags=["datasets"])
 

@@ -21,8 +21,9 @@ from carrel_site.datasets.pieces import full_disk_said
 from carrel_site.datasets.service import discard_when_committed, missing, note_same_people
 from carrel_site.datasets.storage import Storage, Stored, receiving
 from carrel_site.runs import repository as run_rows
+from carrel_site.runs.ends import cancel_ingest
 from carrel_site.runs.models import Run
-from carrel_site.runs.service import cancel_ingest, queue_ingest
+from carrel_site.runs.queueing import queue_ingest
 from carrel_site.site import Site
 
 _WRITE_BYTES = 1 << 20

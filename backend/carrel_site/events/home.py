@@ -14,20 +14,22 @@ from carrel_protocol.api.events import Home, HomeCounts, LowBudget, WorkerHealth
 from carrel_protocol.api.requests import RequestState, RunState
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
+from carrel_site.core.db import inline
 from carrel_site.core.http import Caller
 from carrel_site.core.permissions import Permission
 from carrel_site.datasets.models import Dataset, Population
 from carrel_site.events import repository
-from carrel_site.events.repository import MOST_COUNTED
 from carrel_site.ledger import service as ledger
 from carrel_site.ledger.models import LedgerAccount
-from carrel_site.requests.models import Request, Vote
+from carrel_site.requests.models import OPEN_STATES, Request
+from carrel_site.requests.waiting import waits_for
 from carrel_site.runs.models import Run, Worker
 from carrel_site.runs.workers import SILENT_AFTER
 
 SHOWN = 10
 """Rows of each part of the page; each links to the whole list."""
 LOW = 0.1
+MOST_COUNTED = 1000
 LATELY = timedelta(days=30)
 
 _MINE_TO_DO = {
@@ -46,7 +48,14 @@ def read(session: Session, caller: Caller) -> Home:
     return Home(
         waiting=tuple(waiting),
         changed=tuple(
-            WorkItem(kind=row.kind, title=row.title, link=row.link, at=row.at, subject=row.subject)
+            WorkItem(
+                kind=row.kind,
+                title=row.title,
+                link=row.link,
+                at=row.at,
+                subject=row.subject,
+                body=row.body,
+            )
             for row in told
         ),
         budgets_low=_budgets_low(session, caller),
@@ -57,16 +66,7 @@ def read(session: Session, caller: Caller) -> Home:
 
 def _reviewable(caller: Caller) -> Select[str]:
     """Requests that wait for a vote of the caller's."""
-    voted = select(Vote.id).where(
-        Vote.request_id == Request.id,
-        Vote.reviewer_id == caller.user_id,
-        Vote.round == Request.round,
-    )
-    return select(Request.id).where(
-        Request.state == RequestState.SUBMITTED.value,
-        Request.requester_id != caller.user_id,
-        ~voted.exists(),
-    )
+    return select(Request.id).where(*waits_for(caller.user_id))
 
 
 def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
@@ -76,7 +76,13 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
         _reviewable(caller)
         .join(Dataset, Dataset.id == Request.dataset_id)
         .join(User, User.id == Request.requester_id)
-        .add_columns(Request.updated_at, Dataset.title, Dataset.name, User.name.label("who"))
+        .add_columns(
+            Request.updated_at,
+            Request.purpose,
+            Dataset.title,
+            Dataset.name,
+            User.name.label("who"),
+        )
         .order_by(Request.created_at, Request.id)
         .limit(SHOWN)
     )
@@ -87,6 +93,7 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
             link=f"/requests/{row.id}",
             at=row.updated_at,
             subject=row.id,
+            body=row.purpose,
         )
         for row in session.execute(query)
     ]
@@ -94,9 +101,19 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
 
 def _mine_to_do(session: Session, caller: Caller) -> list[WorkItem]:
     query = (
-        select(Request.id, Request.state, Request.updated_at, Dataset.title, Dataset.name)
+        select(
+            Request.id,
+            Request.state,
+            Request.updated_at,
+            Request.purpose,
+            Dataset.title,
+            Dataset.name,
+        )
         .join(Dataset, Dataset.id == Request.dataset_id)
-        .where(Request.requester_id == caller.user_id, Request.state.in_(_MINE_TO_DO))
+        .where(
+            Request.requester_id == caller.user_id,
+            Request.state.in_([inline(state) for state in _MINE_TO_DO]),
+        )
         .order_by(Request.updated_at, Request.id)
         .limit(SHOWN)
     )
@@ -107,6 +124,7 @@ def _mine_to_do(session: Session, caller: Caller) -> list[WorkItem]:
             link=f"/requests/{row.id}",
             at=row.updated_at,
             subject=row.id,
+            body=row.purpose,
         )
         for row in session.execute(query)
     ]
@@ -185,18 +203,12 @@ def _counts(session: Session, caller: Caller) -> HomeCounts:
     watches = caller.may(Permission.RUNS_DIAGNOSE)
     since = now() - LATELY
     mine = select(Request.id).where(Request.requester_id == caller.user_id)
-    open_request = mine.where(
-        Request.state.in_(
-            (
-                RequestState.SUBMITTED.value,
-                RequestState.CHANGES_REQUESTED.value,
-                RequestState.OVER_BUDGET.value,
-            )
-        )
-    )
+    open_request = mine.where(Request.state.in_([inline(state) for state in OPEN_STATES]))
     open_run = mine.join(Run, Run.request_id == Request.id).where(Run.closed_at.is_(None))
     failed = select(Run.id).where(
-        Run.state == RunState.FAILED.value, Run.closed_at >= since, Run.account_id.is_not(None)
+        Run.state == inline(RunState.FAILED.value),
+        Run.closed_at >= since,
+        Run.account_id.is_not(None),
     )
     if not watches:
         accounts = select(LedgerAccount.id).where(LedgerAccount.user_id == caller.user_id)
@@ -210,12 +222,13 @@ def _counts(session: Session, caller: Caller) -> HomeCounts:
         "open_runs": _count(open_run),
         "failed": _count(failed),
         "overran": _count(overran) if watches else literal(None),
+        "unread": _count(repository.unread(caller.user_id)),
     }
     row = session.execute(select(*(part.label(name) for name, part in parts.items()))).one()
     return HomeCounts(
         to_review=row.to_review,
         mine_open=min(row.open_requests + row.open_runs, MOST_COUNTED),
-        unread=repository.count_unread(session, caller.user_id),
+        unread=row.unread,
         failed_runs=row.failed,
         overran_runs=row.overran,
     )

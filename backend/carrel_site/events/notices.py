@@ -24,12 +24,12 @@ from carrel_site.events.changes import Asking
 from carrel_site.events.kinds import Kind
 from carrel_site.events.models import Notification
 from carrel_site.ledger.models import LedgerAccount
+from carrel_site.requests import waiting
 from carrel_site.requests.models import Comment, Request, Vote
 from carrel_site.runs.models import Run, Worker
 
 WAITED = timedelta(seconds=30)
 """For an answer that comes sooner than this after the question, its asker is still there."""
-_REVIEWERS = (Role.OWNER, Role.REVIEWER)
 _LONGEST_BODY = 500
 
 _DECIDED = {
@@ -94,12 +94,12 @@ def notify(
 
 
 def submitted(session: Session, request: Request, *, edited: bool = False) -> None:
-    """A request waits for people: those who may review it are told."""
+    """A request waits for people: those whose vote it asks for are told."""
     who = session.scalars(select(User.name).where(User.id == request.requester_id)).one()
     what = "edited a question" if edited else "asks"
     notify(
         session,
-        _with_roles(session, _REVIEWERS, but=request.requester_id),
+        waiting.asked(session, request),
         Kind.REQUEST_SUBMITTED,
         f"To review: {who} {what} about {_dataset_name(session, request.dataset_id)}",
         body=request.purpose,
@@ -212,7 +212,7 @@ def budget_low(session: Session, account: LedgerAccount) -> None:
         people: Iterable[str] = [account.user_id]
         title = f"Less than 10 % of your budget at {population} is left"
     else:
-        people = _with_roles(session, (Role.OWNER,))
+        people = _owners(session)
         title = f"Less than 10 % of the budget of everyone together at {population} is left"
     notify(
         session, people, Kind.BUDGET_LOW, title, link=f"/budgets/{account.id}", subject=account.id
@@ -224,7 +224,7 @@ def version_ended(session: Session, dataset: Dataset, version_id: str, *, ready:
     name = dataset.title or dataset.name
     notify(
         session,
-        _with_roles(session, (Role.OWNER,)),
+        _owners(session),
         Kind.VERSION_READY if ready else Kind.VERSION_FAILED,
         f"New data of {name} is ready" if ready else f"New data of {name} was refused",
         link=f"/datasets/{dataset.name}",
@@ -235,7 +235,7 @@ def version_ended(session: Session, dataset: Dataset, version_id: str, *, ready:
 def worker_silent(session: Session, worker: Worker) -> None:
     notify(
         session,
-        _with_roles(session, (Role.OWNER,)),
+        _owners(session),
         Kind.WORKER_SILENT,
         f"Nothing has been heard of the worker {worker.name}",
         body="Questions wait while no worker takes them. Look at its logs, and start it again.",
@@ -258,10 +258,9 @@ def resolve(session: Session, subject: str, kind: Kind) -> None:
     )
 
 
-def _with_roles(session: Session, roles: Iterable[Role], but: str = "") -> list[str]:
-    """Active people who have one of `roles`, except one."""
-    wanted = [role.value for role in roles]
-    query = select(User.id).where(User.role.in_(wanted), User.active, User.id != but)
+def _owners(session: Session) -> list[str]:
+    """Those who are active."""
+    query = select(User.id).where(User.role == Role.OWNER.value, User.active)
     return list(session.scalars(query))
 
 

@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import Select, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from carrel_site.core.clock import now
 from carrel_site.events.models import Notification
 
-MOST_COUNTED = 1000
 RESUMED = 200
 """So many missed notifications are told to a stream that comes back; the list has the rest."""
 _KEPT_READ, _KEPT = timedelta(days=90), timedelta(days=365)
@@ -69,14 +68,11 @@ def since(session: Session, user_id: str, last_id: str) -> list[Notification]:
     return list(reversed(session.scalars(newest).all()))
 
 
-def count_unread(session: Session, user_id: str) -> int:
-    """How many are unread, 1000 at most."""
-    unread = (
-        select(Notification.id)
-        .where(Notification.user_id == user_id, Notification.read_at.is_(None))
-        .limit(MOST_COUNTED)
+def unread(user_id: str) -> Select[str]:
+    """The ids of those that a person has not read."""
+    return select(Notification.id).where(
+        Notification.user_id == user_id, Notification.read_at.is_(None)
     )
-    return session.scalars(select(func.count()).select_from(unread.subquery())).one()
 
 
 def mark_read(

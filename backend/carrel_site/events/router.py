@@ -22,12 +22,13 @@ from carrel_site.events.hub import Feed
 router = APIRouter(prefix="/api/v1", tags=["events"])
 
 Me = Annotated[Caller, require(Permission.SELF_READ)]
+Listener = Annotated[Caller, require(Permission.SELF_READ, passive=True)]
 Myself = Annotated[Caller, require(Permission.SELF_MANAGE)]
 Id = Annotated[str, Path(min_length=1, max_length=64)]
 LONGEST_STREAM = 3600.0
 
 
-async def _feed(request: Request, caller: Me) -> AsyncIterator[Feed]:
+async def _feed(request: Request, caller: Listener) -> AsyncIterator[Feed]:
     """A place among the open streams, held until the stream ends."""
     with site_of(request).wakeups.hub.open(caller.user_id, caller.role.value) as feed:
         yield feed
@@ -41,7 +42,7 @@ async def _feed(request: Request, caller: Me) -> AsyncIterator[Feed]:
 )
 async def stream_events(
     site: SiteDep,
-    caller: Me,
+    caller: Listener,
     feed: Annotated[Feed, Depends(_feed)],
     last_event_id: Annotated[
         str | None,
@@ -52,7 +53,9 @@ async def stream_events(
         Query(ge=0, le=LONGEST_STREAM, allow_inf_nan=False, description="End it after so long."),
     ] = LONGEST_STREAM,
 ) -> AsyncIterator[ServerSentEvent]:
-    """What changes, as it does: `sync`, `notification`, `request`, `run` and `dataset`."""
+    """What changes, as it does: `sync`, `notification`, `request`, `run` and `dataset`.
+
+    Listening keeps no session from ending for want of use; the stream ends with it."""
 
     async for event in stream.events(site, feed, caller, last_event_id, seconds):
         yield event

@@ -70,18 +70,23 @@ def simulate(
         limited_by="together" if shared else "account",
         share_left=left,
         share_left_after=after if fits else 0.0,
-        in_words=_said(times, how_many, left, after if fits else None, shared=shared),
+        in_words=_said(times, how_many, after if fits else None, shared=shared),
     )
 
 
-def _said(times: int, how_many: int, left: float, after: float | None, *, shared: bool) -> str:
+def _said(times: int, how_many: int, after: float | None, *, shared: bool) -> str:
     asked = "One such count" if times == 1 else f"{times:,} such counts"
     if after is not None:
         more = how_many - times
         then = f"{more:,} more would fit then" if more else "none would fit then"
-        return f"{asked} would leave {after:.2%} of {left:.2%}; {then}."
+        return f"{asked} would leave {_percent(after)} of the budget; {then}."
     whose = "what everyone has together" if shared else "what is left"
     return f"{asked} would take more than {whose}: {how_many:,} would fit."
+
+
+def _percent(share: float) -> str:
+    """Never nothing for something."""
+    return "less than 0.1 %" if 0 < share < 0.001 else f"{share * 100:.3g} %"
 
 
 def _more(account: LedgerAccount, target: PrivacyTarget) -> int:

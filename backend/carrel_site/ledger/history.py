@@ -3,17 +3,20 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import ARRAY, BigInteger, func, literal, select, true
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, BigInteger, case, func, literal, select, true
+from sqlalchemy.orm import Session, aliased
 
 from carrel_protocol.api.budgets import AccountHistory, AccountPoint
+from carrel_site.core.db import inline
 from carrel_site.ledger import repository, service
 from carrel_site.ledger.accounting import NOTHING, Cost, Limits
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
 
-_END = 2**62
+_RESERVE, _RESTORE = inline("reserve"), inline("restore")
+_ENDS = (inline("settle"), inline("refund"))
+_SPENDS = (inline("settle"), inline("restore"))
 POINTS = 200
 """About how many points a long history is cut to, spread evenly over its entries."""
 
@@ -24,7 +27,7 @@ class _Slice(NamedTuple):
     last: int
     at: datetime
     reserved: Cost
-    ended: Cost
+    """Below zero where more ended than was reserved."""
     spent: Cost
     charges: int
 
@@ -40,9 +43,9 @@ def history(session: Session, account: LedgerAccount, points: int = POINTS) -> A
     reserved = spent = NOTHING
     charges = 0
     shown: list[AccountPoint] = []
-    for part in _slices(session, account.id, starts):
-        reserved = _less(reserved + part.reserved, part.ended)
-        spent, charges = spent + part.spent, charges + part.charges
+    for part in _slices(session, account, starts):
+        reserved, spent = reserved + part.reserved, spent + part.spent
+        charges += part.charges
         entry = limits[bisect_right(changed_at, part.last) - 1]
         bounds = _limits_in(entry)
         settled = service.share(spent, bounds)
@@ -65,56 +68,57 @@ def _starts(entries: int, points: int, changes: Sequence[int]) -> list[int]:
     return sorted(start for start in even | alone | {1} if start <= entries)
 
 
-def _slices(session: Session, account_id: str, starts: list[int]) -> list[_Slice]:
-    """Each slice's sums, by a range of the index that holds what they are made of."""
+def _slices(session: Session, account: LedgerAccount, starts: list[int]) -> list[_Slice]:
+    """Each slice's sums, by a range of the index that holds what they are made of.
 
-    def total(column: Any, *kinds: str) -> Any:
-        return func.coalesce(func.sum(column).filter(LedgerEntry.kind.in_(kinds)), 0)
-
-    bounds = func.unnest(
-        literal(starts, ARRAY(BigInteger)), literal([*starts[1:], _END], ARRAY(BigInteger))
-    ).table_valued("first", "next")
-    slices = bounds.render_derived("slices")
+    Two sums a column, each with its sign, and nothing that the slice's last entry says by itself:
+    a long account's time goes into what is worked out for each of its entries.
+    """
+    costs = (LedgerEntry.cost1, LedgerEntry.cost2)
+    kind = LedgerEntry.kind
+    ends = [start - 1 for start in starts[1:]] + [account.entries]
+    slices = (
+        func.unnest(literal(starts, ARRAY(BigInteger)), literal(ends, ARRAY(BigInteger)))
+        .table_valued("first", "last")
+        .render_derived("slices")
+    )
     sums = (
         select(
-            func.max(LedgerEntry.sequence).label("last"),
-            func.max(LedgerEntry.at),
             *(
-                total(column, *kinds)
-                for kinds in (("reserve",), ("settle", "refund"), ("settle", "restore"))
-                for column in (LedgerEntry.cost1, LedgerEntry.cost2)
+                func.sum(case((kind == _RESERVE, cost), (kind.in_(_ENDS), -cost), else_=0))
+                for cost in costs
             ),
-            func.count().filter(
-                (LedgerEntry.kind == "reserve")
-                | ((LedgerEntry.kind == "restore") & (LedgerEntry.cost1 > 0))
-            ),
+            *(func.sum(case((kind.in_(_SPENDS), cost), else_=0)) for cost in costs),
+            func.count().filter((kind == _RESERVE) | ((kind == _RESTORE) & (costs[0] > 0))),
         )
         .where(
-            LedgerEntry.account_id == account_id,
-            LedgerEntry.sequence >= slices.c.first,
-            LedgerEntry.sequence < slices.c.next,
+            LedgerEntry.account_id == account.id,
+            LedgerEntry.sequence.between(slices.c.first, slices.c.last),
         )
         .lateral("sums")
     )
+    last = aliased(LedgerEntry)
+    at = (
+        select(last.at)
+        .where(last.account_id == account.id, last.sequence == slices.c.last)
+        .scalar_subquery()
+    )
     rows = session.execute(
-        select(sums).select_from(slices).join(sums, true()).order_by(sums.c.last)
+        select(slices.c.last, at, sums)
+        .select_from(slices)
+        .join(sums, true())
+        .order_by(slices.c.last)
     )
     return [
         _Slice(
             last=row[0],
             at=row[1],
             reserved=Cost((int(row[2]), int(row[3]))),
-            ended=Cost((int(row[4]), int(row[5]))),
-            spent=Cost((int(row[6]), int(row[7]))),
-            charges=row[8],
+            spent=Cost((int(row[4]), int(row[5]))),
+            charges=row[6],
         )
         for row in rows
-        if row[0] is not None
     ]
-
-
-def _less(cost: Cost, ended: Cost) -> Cost:
-    return Cost((cost.nano[0] - ended.nano[0], cost.nano[1] - ended.nano[1]))
 
 
 def _limits_in(entry: LedgerEntry) -> Limits:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.budgets import (
@@ -18,6 +18,7 @@ from carrel_protocol.api.budgets import (
 from carrel_protocol.api.common import Page
 from carrel_protocol.api.datasets import BudgetPreview, BudgetPreviewResult
 from carrel_protocol.api.requests import Excuse
+from carrel_site.accounts import users
 from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.pagination import Cursor, Limit, decode_cursor, encode_cursor
@@ -55,12 +56,36 @@ def budgets(
     """One's own budgets, one a population, by the populations' names."""
     after = decode_cursor(cursor, str)[0] if cursor is not None else None
 
+    return site.db.read(lambda session: _of_person(session, caller.user_id, after, limit))
+
+
+@router.get(
+    "/users/{user_id}/budgets",
+    operation_id="list_user_budgets",
+    dependencies=[require(Permission.BUDGETS_READ_ALL)],
+)
+def user_budgets(
+    user_id: Annotated[str, Path(min_length=1, max_length=64)],
+    site: SiteDep,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[PopulationBudget]:
+    """A person's budgets, one a population, by the populations' names."""
+    after = decode_cursor(cursor, str)[0] if cursor is not None else None
+
     def work(session: Session) -> Page[PopulationBudget]:
-        rows = repository.of_person(session, caller.user_id, after=after, limit=limit + 1)
-        more = encode_cursor(rows[limit - 1][2].name) if len(rows) > limit else None
-        return Page(items=views.budgets(session, caller.user_id, rows[:limit]), next_cursor=more)
+        users.get(session, user_id)
+        return _of_person(session, user_id, after, limit)
 
     return site.db.read(work)
+
+
+def _of_person(
+    session: Session, user_id: str, after: str | None, limit: int
+) -> Page[PopulationBudget]:
+    rows = repository.of_person(session, user_id, after=after, limit=limit + 1)
+    more = encode_cursor(rows[limit - 1][2].name) if len(rows) > limit else None
+    return Page(items=views.budgets(session, user_id, rows[:limit]), next_cursor=more)
 
 
 @router.get(

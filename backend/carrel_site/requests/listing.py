@@ -23,9 +23,11 @@ from sqlalchemy.orm import Session, load_only
 
 from carrel_protocol.api.requests import RequestState
 from carrel_site.accounts.models import User
+from carrel_site.core.db import inline
 from carrel_site.core.models import Timestamp
 from carrel_site.datasets import repository as datasets
 from carrel_site.datasets.models import Dataset
+from carrel_site.requests import waiting
 from carrel_site.requests.models import Request, Vote
 from carrel_site.runs.models import Run
 
@@ -137,9 +139,9 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]] |
         if person is not None
     ]
     if wanted.states:
-        conditions.append(Request.state.in_([state.value for state in wanted.states]))
+        conditions.append(Request.state.in_([inline(state.value) for state in wanted.states]))
     if wanted.voter is not None:
-        conditions += _waits_for(wanted.voter)
+        conditions += waiting.waits_for(wanted.voter)
     if wanted.dataset is not None:
         dataset = datasets.dataset(session, wanted.dataset)
         if dataset is None:
@@ -156,18 +158,6 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]] |
             return None
         conditions += found
     return conditions
-
-
-def _waits_for(voter: str) -> list[ColumnElement[bool]]:
-    """Undecided, somebody else's, and without this person's vote on it as it is now."""
-    voted = select(Vote.id).where(
-        Vote.request_id == Request.id, Vote.reviewer_id == voter, Vote.round == Request.round
-    )
-    return [
-        Request.state == RequestState.SUBMITTED.value,
-        Request.requester_id != voter,
-        ~voted.exists(),
-    ]
 
 
 def _matches(text: str) -> list[ColumnElement[bool]] | None:

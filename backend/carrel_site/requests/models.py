@@ -13,6 +13,9 @@ from carrel_site.core.models import Timestamp
 # Two who ask the same at once collide on this index; the second then finds the first's request.
 Base.metadata.info.setdefault("retried", set()).add("uq_requests_memo")
 
+OPEN_STATES = ("submitted", "changes_requested", "over_budget")
+"""Those that somebody still has to do something about."""
+
 
 class Request(Base):
     __tablename__ = "requests"
@@ -22,6 +25,13 @@ class Request(Base):
         Index("ix_requests_created", text("created_at DESC"), text("id DESC")),
         Index("ix_requests_by_state", "state", text("created_at DESC"), text("id DESC")),
         Index("ix_requests_by_requester", "requester_id", text("created_at DESC"), text("id DESC")),
+        Index(
+            "ix_requests_open",
+            "requester_id",
+            "updated_at",
+            "id",
+            postgresql_where=text(f"state IN {OPEN_STATES}"),
+        ),
         Index("ix_requests_by_dataset", "dataset_id", text("created_at DESC"), text("id DESC")),
         Index(
             "ix_requests_purpose",

@@ -27,9 +27,9 @@ from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import once
 from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
-from carrel_site.requests import background, listing, service, views
+from carrel_site.requests import background, deciding, listing, moves, service, views
+from carrel_site.requests.deciding import DecisionKind
 from carrel_site.requests.quote import advised
-from carrel_site.requests.service import DecisionKind
 from carrel_site.site import Site
 
 router = APIRouter(prefix="/api/v1", tags=["requests"])
@@ -45,6 +45,8 @@ Filter = Annotated[str | None, Query(max_length=320)]
 @router.post("/prices", operation_id="price_query")
 def price(asked: QueryAsk, site: SiteDep, caller: Asker) -> Price:
     """What a question would cost and leave, and what would fit. Asks and reserves nothing."""
+    # Without accepted terms, too: a price comes from public metadata and the caller's own accounts,
+    # which whoever was given access reads anyway, and tells nothing that terms of use are about.
     return site.db.read(lambda session: advised(session, caller, asked))
 
 
@@ -93,7 +95,7 @@ def list_(
     if to_review and not caller.may(Permission.REQUESTS_REVIEW):
         return Page(items=())
     wanted = listing.Wanted(
-        visible_to=None if service.may_see(caller, "") else caller.user_id,
+        visible_to=None if moves.may_see(caller, "") else caller.user_id,
         mine=caller.user_id if mine else None,
         voter=caller.user_id if to_review else None,
         states=tuple(state or ()),
@@ -116,7 +118,7 @@ def get(request_id: str, response: Response, site: SiteDep, caller: Reader) -> R
     """A request with its price, content, votes and run."""
     view = site.db.read(
         lambda session: views.full(
-            session, site, caller, service.visible(session, caller, request_id)
+            session, site, caller, moves.visible(session, caller, request_id)
         )
     )
     response.headers["ETag"] = view.etag
@@ -170,7 +172,7 @@ def withdraw(request_id: str, site: SiteDep, caller: Asker) -> Request:
     """Take back a request that is not queued yet."""
 
     def work(session: Session) -> Request:
-        return views.full(session, site, caller, service.withdraw(session, caller, request_id))
+        return views.full(session, site, caller, deciding.withdraw(session, caller, request_id))
 
     return site.db.transact(work)
 
@@ -181,7 +183,7 @@ def queue(request_id: str, site: SiteDep, caller: Asker) -> Request:
 
     def work(session: Session) -> Request:
         return views.full(
-            session, site, caller, service.queue_again(session, site, caller, request_id)
+            session, site, caller, deciding.queue_again(session, site, caller, request_id)
         )
 
     return site.db.transact(work)
@@ -191,7 +193,7 @@ def queue(request_id: str, site: SiteDep, caller: Asker) -> Request:
 def rounds(request_id: str, site: SiteDep, caller: Reader) -> tuple[RequestRound, ...]:
     """What a request asked as first made and after each edit; what it asks now comes last."""
     return site.db.read(
-        lambda session: views.rounds(session, service.visible(session, caller, request_id))
+        lambda session: views.rounds(session, moves.visible(session, caller, request_id))
     )
 
 
@@ -200,7 +202,7 @@ def get_background(request_id: str, site: SiteDep, caller: Reader) -> RequestBac
     """Beside the request itself: who asks, what budgets have left, and which rules apply."""
     return site.db.read(
         lambda session: background.background(
-            session, caller, service.visible(session, caller, request_id)
+            session, caller, moves.visible(session, caller, request_id)
         )
     )
 
@@ -210,7 +212,7 @@ def comments(request_id: str, site: SiteDep, caller: Reader) -> tuple[Comment, .
     """A request's thread, oldest first."""
 
     def work(session: Session) -> tuple[Comment, ...]:
-        return views.comments(session, caller, service.visible(session, caller, request_id))
+        return views.comments(session, caller, moves.visible(session, caller, request_id))
 
     return site.db.read(work)
 
@@ -249,7 +251,7 @@ def _decide(
     body: Decision | ReasonedDecision,
 ) -> Request:
     def work(session: Session) -> Request:
-        request = service.decide(
+        request = deciding.decide(
             session, site, caller, request_id, decision, body.content_hash, body.reason
         )
         return views.full(session, site, caller, request)

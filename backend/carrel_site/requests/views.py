@@ -29,7 +29,8 @@ from carrel_site.outputs.models import Output
 from carrel_site.pricing.words import to_sql
 from carrel_site.requests import models, policies, repository
 from carrel_site.requests.listing import Listed
-from carrel_site.requests.service import Asked, etag_of
+from carrel_site.requests.moves import etag_of
+from carrel_site.requests.service import Asked
 from carrel_site.runs import clock
 from carrel_site.runs import models as run_models
 from carrel_site.runs import repository as runs

@@ -28,9 +28,10 @@ from carrel_site.datasets import uploads
 from carrel_site.events import outbox, watch
 from carrel_site.events import repository as told
 from carrel_site.ledger import restores
+from carrel_site.requests import deciding
 from carrel_site.requests import repository as request_rows
-from carrel_site.requests import service as requests
-from carrel_site.runs import repository, service
+from carrel_site.runs import ends, repository
+from carrel_site.runs.queueing import publish
 from carrel_site.settings import get_settings
 from carrel_site.site import Site
 
@@ -77,7 +78,7 @@ def republish(site: Site) -> None:
         def work(session: Session, row_id: str, queue: str = queue) -> None:
             run = repository.lock(session, row_id)
             if run is not None and run.state == "queued":
-                service.publish(session, site, run)
+                publish(session, site, run)
                 log.info("run_republished", run=row_id, queue=queue)
 
         _each(site, waiting[:missing], work)
@@ -89,7 +90,7 @@ def reap_leases(site: Site) -> None:
     def work(session: Session, row_id: str) -> None:
         run = repository.lock(session, row_id, skip_locked=True)
         if run is not None and run.state in ("claimed", "running"):
-            service.lease_lost(session, site, run)
+            ends.lease_lost(session, site, run)
             log.warning("lease_expired", run=row_id)
 
     _each(site, site.db.read(partial(repository.lease_expired, at=now())), work)
@@ -101,7 +102,7 @@ def close(site: Site) -> None:
     def work(session: Session, row_id: str) -> None:
         run = repository.lock(session, row_id, skip_locked=True)
         if run is not None:
-            service.close(session, run)
+            ends.close(session, run)
 
     _each(site, site.db.read(partial(repository.to_close, at=now())), work)
 
@@ -112,12 +113,12 @@ def expire(site: Site) -> None:
     def end_request(session: Session, row_id: str) -> None:
         request = request_rows.lock(session, row_id)
         if request is not None and request.expires_at and request.expires_at < now():
-            requests.expire(session, request)
+            deciding.expire(session, request)
 
     def end_run(session: Session, row_id: str) -> None:
         run = repository.lock(session, row_id, skip_locked=True)
         if run is not None and run.state == "queued":
-            service.expire(session, site, run)
+            ends.expire(session, site, run)
 
     _each(site, site.db.read(partial(request_rows.expired, at=now())), end_request)
     before = now() - RUN_EXPIRES_AFTER

@@ -6,13 +6,12 @@ said as conditions, so that no filter tells what a row does not show.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    bindparam,
     func,
     literal,
     or_,
@@ -24,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RunState
 from carrel_site.accounts.models import User
+from carrel_site.core.db import inline
 from carrel_site.core.models import Timestamp
 from carrel_site.datasets.models import Dataset, DatasetVersion
 from carrel_site.ledger.models import LedgerAccount
@@ -121,12 +121,12 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
         assert wanted.as_they_are
         conditions.append(Run.overran.is_(wanted.overran))
     if wanted.kind is not None:
-        conditions.append(Run.kind == _inline(wanted.kind))
+        conditions.append(Run.kind == inline(wanted.kind))
     return conditions
 
 
 def _is(state: RunState) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = Run.state == _inline(state.value)
+    found: ColumnElement[bool] = Run.state == inline(state.value)
     return found
 
 
@@ -137,8 +137,3 @@ def _is_publicly(state: RunState) -> ColumnElement[bool]:
     if state is RunState.RUNNING:
         return and_(Run.closed_at.is_(None), Run.claimed_at.is_not(None))
     return and_(Run.closed_at.is_not(None), _is(state))
-
-
-def _inline(value: str) -> Any:
-    """A constant in the statement's text, so that partial indexes can be seen to apply."""
-    return bindparam(None, value, literal_execute=True)

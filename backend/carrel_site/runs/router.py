@@ -18,8 +18,8 @@ from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.background import standing_of
-from carrel_site.requests.service import may_see
-from carrel_site.runs import clock, listing, repository, service, views
+from carrel_site.requests.moves import may_see
+from carrel_site.runs import clock, ends, listing, repository, views
 from carrel_site.site import Site
 
 router = APIRouter(prefix="/api/v1/runs", tags=["runs"])
@@ -116,7 +116,7 @@ def cancel_run(
         request_rows.lock(session, asked[0])
         run = repository.lock(session, run_id)
         assert run is not None
-        service.cancel(session, run, caller.user_id)
+        ends.cancel(session, run, caller.user_id)
         return views.public(run, None, now())
 
     return site.db.transact(work)
@@ -172,7 +172,7 @@ def _close(site: Site, _caller: Caller, run_id: str) -> tuple[Run, datetime | No
     def close(session: Session) -> tuple[Run, datetime | None]:
         run = repository.lock(session, run_id)
         assert run is not None
-        output = service.close(session, run)
+        output = ends.close(session, run)
         return views.public(run, output, now()), clock.next_change(run, now())
 
     return site.db.transact(close)

@@ -8,6 +8,7 @@
 
 import createClient from "openapi-fetch";
 
+import { attended, PASSIVE } from "./attention";
 import { ApiError, problemOf, SignInDeclined, unreachable } from "./problem";
 import type { components, paths } from "./schema";
 
@@ -45,7 +46,9 @@ export function randomId(): string {
 }
 
 async function send(request: Request): Promise<Response> {
-  if (!SAFE.has(request.method)) {
+  if (SAFE.has(request.method)) {
+    if (!attended()) request.headers.set(PASSIVE, "1");
+  } else {
     if (csrfToken !== null) request.headers.set("X-CSRF-Token", csrfToken);
     if (request.method === "POST" && !request.headers.has("Idempotency-Key")) {
       // One key per write, kept when the request is sent again.

@@ -63,6 +63,20 @@ export function unreachable(): ApiError {
   });
 }
 
+const MISSING_PART = "A part of this page could not be fetched.";
+
+/** Whether the browser could not fetch one of the console's own files: the site is down, or was
+    renewed since and its files have other names now. */
+export function isMissingPart(error: unknown): boolean {
+  return error instanceof Error && error.message === MISSING_PART;
+}
+
+// Told apart here, by words of our own: under the browser's, the router would load the whole page
+// anew at once, and whoever reads it would have the browser's own error page in its place.
+window.addEventListener("vite:preloadError", ({ payload }) => {
+  payload.message = MISSING_PART;
+});
+
 /** The problem an answer carries; a readable one where it carries none. */
 export function problemOf(body: unknown, response: Response): ApiError {
   const sent = (typeof body === "object" && body !== null ? body : {}) as Partial<Problem>;
@@ -84,6 +98,18 @@ export function problemOf(body: unknown, response: Response): ApiError {
 /** Anything thrown, as an ApiError. */
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
+  if (isMissingPart(error)) {
+    return new ApiError({
+      title: "No answer",
+      status: 0,
+      code: "network",
+      detail: MISSING_PART,
+      advice:
+        "Check your connection, and that the site is up. Trying again loads the page anew; " +
+        "what you typed is kept.",
+      errors: [],
+    });
+  }
   return new ApiError({
     title: "Something went wrong in this page",
     status: 0,

@@ -3,6 +3,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { api, unwrap, type components } from "./client";
+import { asApiError } from "./problem";
 
 export type RequestFull = components["schemas"]["Request"];
 export type RequestSummary = components["schemas"]["RequestSummary"];
@@ -123,6 +124,7 @@ export type RequestEdit = components["schemas"]["RequestEdit"];
 
 /** Asks something else in its place; refused when it has changed since `etag` was read. */
 export function useEdit() {
+  const client = useQueryClient();
   return useMutation({
     mutationFn: ({ id, etag, change }: { id: string; etag: string; change: RequestEdit }) =>
       given<RequestFull>(
@@ -132,6 +134,11 @@ export function useEdit() {
         }),
       ),
     onSuccess: useNewer(),
+    // Somebody changed what holds here: read it again, and the form says what to do.
+    onError: (error) =>
+      asApiError(error).code === "terms_not_accepted"
+        ? client.invalidateQueries({ queryKey: ["dataset"] })
+        : undefined,
   });
 }
 

@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * List Audit Events
-         * @description What happened, newest first.
+         * @description What happened, newest first, with what the ids stand for.
          */
         get: operations["list_audit_events"];
         put?: never;
@@ -586,6 +586,8 @@ export interface paths {
         /**
          * Stream Events
          * @description What changes, as it does: `sync`, `notification`, `request`, `run` and `dataset`.
+         *
+         *     Listening keeps no session from ending for want of use; the stream ends with it.
          */
         get: operations["stream_events"];
         put?: never;
@@ -1672,6 +1674,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/{user_id}/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * User Budgets
+         * @description A person's budgets, one a population, by the populations' names.
+         */
+        get: operations["list_user_budgets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/{user_id}/keys": {
         parameters: {
             query?: never;
@@ -1744,7 +1766,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /**
+         * List User Sessions
+         * @description Where a person is signed in, newest first.
+         */
+        get: operations["list_user_sessions"];
         put?: never;
         post?: never;
         /**
@@ -1752,6 +1778,26 @@ export interface paths {
          * @description Sign a person out everywhere, at once. Their keys stay.
          */
         delete: operations["delete_user_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete User Session
+         * @description Sign a person out in one browser, at once.
+         */
+        delete: operations["delete_user_session"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2111,33 +2157,6 @@ export interface components {
             op: "add" | "multiply" | "subtract";
             /** Right */
             right: components["schemas"]["ColumnRef"] | components["schemas"]["IntegerLiteral"] | components["schemas"]["DecimalLiteral"] | components["schemas"]["TextLiteral"] | components["schemas"]["BooleanLiteral"] | components["schemas"]["Arithmetic"] | components["schemas"]["Negate"] | components["schemas"]["Comparison"] | components["schemas"]["Logical"] | components["schemas"]["Not"] | components["schemas"]["In"] | components["schemas"]["Between"] | components["schemas"]["IsNull"];
-        };
-        /**
-         * AuditEvent
-         * @description One thing that happened, chained to the one before it.
-         */
-        AuditEvent: {
-            /** Action */
-            action: string;
-            /** Actor */
-            actor: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** Detail */
-            detail: {
-                [key: string]: unknown;
-            };
-            /** Hash */
-            hash: string;
-            /** Previous Hash */
-            previous_hash: string;
-            /** Sequence */
-            sequence: number;
-            /** Subject */
-            subject: string;
         };
         /**
          * AuditKey
@@ -3118,6 +3137,37 @@ export interface components {
             /** Version Id */
             version_id: string;
         };
+        /**
+         * NamedAuditEvent
+         * @description An event with what its ids stand for now. The names are no part of the chain.
+         */
+        NamedAuditEvent: {
+            /** Action */
+            action: string;
+            /** Actor */
+            actor: string;
+            /** Actor Name */
+            actor_name?: string | null;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Detail */
+            detail: {
+                [key: string]: unknown;
+            };
+            /** Hash */
+            hash: string;
+            /** Previous Hash */
+            previous_hash: string;
+            /** Sequence */
+            sequence: number;
+            /** Subject */
+            subject: string;
+            /** Subject Name */
+            subject_name?: string | null;
+        };
         /** Negate */
         Negate: {
             /** Arg */
@@ -3247,13 +3297,6 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
-        /** Page[AuditEvent] */
-        Page_AuditEvent_: {
-            /** Items */
-            items: components["schemas"]["AuditEvent"][];
-            /** Next Cursor */
-            next_cursor?: string | null;
-        };
         /** Page[DatasetVersion] */
         Page_DatasetVersion_: {
             /** Items */
@@ -3286,6 +3329,13 @@ export interface components {
         Page_LedgerEntry_: {
             /** Items */
             items: components["schemas"]["LedgerEntry"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[NamedAuditEvent] */
+        Page_NamedAuditEvent_: {
+            /** Items */
+            items: components["schemas"]["NamedAuditEvent"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -4526,6 +4576,11 @@ export interface components {
              * Format: date-time
              */
             at: string;
+            /**
+             * Body
+             * @default
+             */
+            body: string;
             /** Kind */
             kind: string;
             /** Link */
@@ -5236,7 +5291,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_AuditEvent_"];
+                    "application/json": components["schemas"]["Page_NamedAuditEvent_"];
                 };
             };
             /** @description No key was sent and nobody is signed in, or the key or session has ended. */
@@ -5422,7 +5477,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["AuditEvent"];
+                    "application/json": components["schemas"]["NamedAuditEvent"];
                 };
             };
             /** @description No key was sent and nobody is signed in, or the key or session has ended. */
@@ -7120,7 +7175,10 @@ export interface operations {
     accept_mock: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 /** @description An id or a name. */
                 dataset: string;
@@ -15078,6 +15136,105 @@ export interface operations {
             };
         };
     };
+    list_user_budgets: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before this one. */
+                cursor?: string | null;
+                /** @description Rows in a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_PopulationBudget_"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_user_keys: {
         parameters: {
             query?: {
@@ -15489,12 +15646,208 @@ export interface operations {
             };
         };
     };
+    list_user_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"][];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_user_sessions: {
         parameters: {
             query?: never;
             header?: never;
             path: {
                 user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_user_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                session_id: string;
             };
             cookie?: never;
         };

@@ -2,6 +2,7 @@
 
 import { queryOptions, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 
+import { attended, PASSIVE } from "./attention";
 import { randomId, setCsrfToken } from "./client";
 import { ApiError, problemOf, unreachable } from "./problem";
 import type { components } from "./schema";
@@ -15,6 +16,7 @@ export type InvitationFacts = components["schemas"]["InvitationFacts"];
 async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method === "GET" && !attended()) headers[PASSIVE] = "1";
   if (method === "POST") headers["Idempotency-Key"] = randomId();
   if (method !== "GET" && csrf !== null) headers["X-CSRF-Token"] = csrf;
   let response: Response;

@@ -20,6 +20,7 @@ export function Doorway({ children = <Outlet /> }: { children?: ReactNode }) {
       <footer className={classes.foot}>
         <p>Compute on data you cannot see. Only reviewed or private results leave.</p>
         <SchemeSwitch />
+        <a href="/licences.txt">Licences</a>
       </footer>
       <RouteFocus />
     </div>

@@ -212,7 +212,7 @@ function Card<T>({
   columns: DataColumn<T>[];
   name: (row: T, column: DataColumn<T>) => ReactNode;
 }) {
-  const main = columns.find((column) => column.main) ?? columns[0];
+  const main = columns.find((column) => column.main);
   return (
     <li className={classes.card}>
       {main && <div className={classes.cardTitle}>{name(row, main)}</div>}

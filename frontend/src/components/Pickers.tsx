@@ -24,9 +24,11 @@ interface AnyProps extends PickerProps {
   placeholder: string;
   kind: string;
   find: (q: string | undefined, signal: AbortSignal) => Promise<Choice[]>;
+  /** What to call a value that came with the address; itself, without this. */
+  nameOf?: (value: string, signal: AbortSignal) => Promise<string>;
 }
 
-function Picker({ value, onChange, label, placeholder, kind, find }: AnyProps) {
+function Picker({ value, onChange, label, placeholder, kind, find, nameOf }: AnyProps) {
   const [typed, setTyped] = useState("");
   const [asked] = useDebouncedValue(typed, 200);
   // What is chosen stands in the box; it is not a search of its own.
@@ -39,6 +41,13 @@ function Picker({ value, onChange, label, placeholder, kind, find }: AnyProps) {
   });
   const choices = found.data ?? [];
   const known = value === undefined || choices.some((choice) => choice.value === value);
+  const named = useQuery({
+    queryKey: [kind, "picked", value],
+    queryFn: ({ signal }) => nameOf?.(value ?? "", signal) ?? "",
+    enabled: nameOf !== undefined && value !== undefined && found.isSuccess && !known,
+    staleTime: 5 * 60_000,
+    retry: false,
+  });
   return (
     <Select
       aria-label={label}
@@ -48,7 +57,7 @@ function Picker({ value, onChange, label, placeholder, kind, find }: AnyProps) {
       value={value ?? null}
       onChange={(chosen) => onChange(chosen ?? undefined)}
       onSearchChange={setTyped}
-      data={known ? choices : [...choices, { value, label: value }]}
+      data={known ? choices : [...choices, { value, label: named.data || value }]}
       filter={({ options }) => options}
       nothingFoundMessage={found.isFetching ? "Searching…" : "Nothing found"}
       clearButtonProps={{ "aria-label": `Clear: ${label}` }}
@@ -78,6 +87,12 @@ export function DatasetPicker({
   );
 }
 
+async function nameOfPerson(id: string, signal: AbortSignal): Promise<string> {
+  const params = { path: { user_id: id } };
+  const person = await unwrap(api.GET("/api/v1/users/{user_id}", { params, signal }));
+  return `${person.name} (${person.email})`;
+}
+
 /** By e-mail, or by id; for those who may see people. */
 export function PersonPicker({
   label = "Person",
@@ -91,6 +106,7 @@ export function PersonPicker({
       label={label}
       kind={by === "email" ? "people" : "people-by-id"}
       placeholder={placeholder}
+      {...(by === "id" ? { nameOf: nameOfPerson } : {})}
       find={async (q, signal) => {
         const query = { limit: 20, ...(q === undefined ? {} : { q }) };
         const page = await unwrap(api.GET("/api/v1/users", { params: { query }, signal }));

@@ -13,8 +13,10 @@ export function PlanInWords({ price, brief = false }: { price: Price; brief?: bo
         <ul className={classes.facts}>
           <li>{noise(price)}</li>
           <li>
-            It takes {formatShare(price.share)} of the budget; {formatShare(price.share_left_after)}{" "}
-            would be left.
+            It takes {formatShare(price.share)} of the budget;{" "}
+            {price.affordable
+              ? `${formatShare(price.share_left_after)} would be left.`
+              : "more than there was left."}
           </li>
           {price.expected_errors.map((error) => (
             <li key={error.measure}>

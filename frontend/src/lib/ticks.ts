@@ -19,10 +19,17 @@ export interface Bin {
   count: number;
 }
 
-/** Numbers in equal bins. */
+/** Numbers in equal bins; a few whole numbers have a bin each. */
 export function binNumbers(values: readonly number[], bins = 12): Bin[] {
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [];
+  const least = Math.min(...finite);
+  const many = Math.max(...finite) - least + 1;
+  if (many <= bins && finite.every(Number.isInteger)) {
+    const counts = Array.from({ length: many }, () => 0);
+    for (const value of finite) counts[value - least] = (counts[value - least] ?? 0) + 1;
+    return counts.map((count, index) => ({ label: String(least + index), count }));
+  }
   const ticks = niceTicks(Math.min(...finite), Math.max(...finite), bins);
   const step = (ticks[1] ?? 1) - (ticks[0] ?? 0);
   const counts = ticks.slice(1).map(() => 0);

@@ -19,6 +19,14 @@ class AuditEvent(Received):
     hash: str
 
 
+class NamedAuditEvent(AuditEvent):
+    """An event with what its ids stand for now. The names are no part of the chain."""
+
+    actor_name: str | None = None
+    """Null for the site itself, and for whoever is no longer there."""
+    subject_name: str | None = None
+
+
 class AuditKey(Received):
     """What the site's signatures of heads are checked with. Note it before you need it."""
 

@@ -70,6 +70,8 @@ class WorkItem(Received):
     link: str
     at: datetime
     subject: str
+    body: str = ""
+    """More of it: what a question is for."""
 
 
 class LowBudget(Received):

@@ -1,5 +1,6 @@
 """`carrel user` and `carrel group` against a served site, and the way in for who is locked out."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -61,6 +62,20 @@ def test_inviting_and_grouping(app_site: AppSite) -> None:
     again = carrel("group", "delete", "board")
     assert again.exit_code == 1
     assert "no group" in again.stderr
+
+
+@pytest.mark.usefixtures("url")
+def test_signing_somebody_out(app_site: AppSite) -> None:
+    _, email = person(app_site)
+    first, second, third = (signed_in(app_site, email) for _ in range(3))
+    shown = json.loads(ok("user", "sessions", email, "--json"))
+    assert len(shown) == 3
+    assert shown[0]["id"] in ok("user", "sessions", email)
+    ok("user", "sign-out", email, shown[0]["id"])
+    assert [each.signed_in for each in (first, second, third)] == [True, True, False]
+    assert carrel("user", "sign-out", email, shown[0]["id"]).exit_code == 1
+    ok("user", "sign-out", email)
+    assert not first.signed_in
 
 
 @pytest.mark.usefixtures("url")

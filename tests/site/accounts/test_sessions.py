@@ -317,6 +317,51 @@ def test_an_owner_signs_somebody_out_everywhere(app_site: AppSite) -> None:
     assert signed_in(app_site, email).signed_in
 
 
+def test_an_owner_sees_and_ends_one_session_of_somebodys(app_site: AppSite) -> None:
+    user_id, email = person(app_site)
+    other_id, _ = person(app_site, email="mallory@example.org")
+    here, there = signed_in(app_site, email), Browser(app_site)
+    there.http.headers["user-agent"] = "Lynx/2"
+    there.sign_in(email)
+    signed_in(app_site, "mallory@example.org")
+    path = f"/users/{user_id}/sessions"
+    shown = app_site.call(app_site.owner, "GET", path).json()
+    mine = here.ok("GET", "/sessions")
+    assert [row["id"] for row in shown] == [row["id"] for row in mine]
+    assert shown[0]["user_agent"] == "Lynx/2"
+    assert not any(row["current"] for row in shown)
+    for secret in (here.cookie("carrel_session"), there.cookie("carrel_session")):
+        assert secret not in str(shown)
+    lynx = f"{path}/{shown[0]['id']}"
+    # Nobody else may look or end, not by another person's id, nor by that person themselves.
+    for member in (app_site.reviewer, app_site.auditor, app_site.researcher):
+        for method, where in (("GET", path), ("DELETE", lynx)):
+            assert code(app_site.call(member, method, where)) == "forbidden"
+    assert here.call("GET", path).status_code == httpx.codes.FORBIDDEN
+    elsewhere = f"/users/{other_id}/sessions/{shown[0]['id']}"
+    assert app_site.call(app_site.owner, "DELETE", elsewhere).status_code == httpx.codes.NOT_FOUND
+    assert there.signed_in
+    assert app_site.call(app_site.owner, "DELETE", lynx).status_code == httpx.codes.NO_CONTENT
+    assert not there.signed_in
+    assert here.signed_in
+    assert app_site.call(app_site.owner, "DELETE", lynx).status_code == httpx.codes.NOT_FOUND
+    assert app_site.call(app_site.owner, "GET", "/users/nobody/sessions").status_code == 404
+    events = app_site.call(app_site.owner, "GET", "/audit/events?action=session.").json()["items"]
+    (ended,) = events
+    assert (ended["actor"], ended["subject"]) == (app_site.owner.id, shown[0]["id"])
+    assert ended["detail"] == {"user": user_id}
+
+
+def test_an_owners_own_session_is_known_among_theirs(app_site: AppSite) -> None:
+    user_id, email = person(app_site, Role.OWNER)
+    here, there = signed_in(app_site, email), signed_in(app_site, email)
+    shown = here.ok("GET", f"/users/{user_id}/sessions")
+    assert [row["current"] for row in shown] == [False, True]
+    here.ok("DELETE", f"/users/{user_id}/sessions/{shown[0]['id']}")
+    assert here.signed_in
+    assert not there.signed_in
+
+
 def test_deactivation_ends_sessions_for_good(app_site: AppSite) -> None:
     user_id, email = person(app_site)
     browser = signed_in(app_site, email)

@@ -151,6 +151,31 @@ def test_the_clones_build_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert paths.console_dir() == package / "_console"
 
 
+def test_the_build_brings_the_licences_of_what_it_is_made_of() -> None:
+    """Of every package and font: their licences ask that the text goes with them."""
+    built = paths.console_dir()
+    assert built is not None, "The console is not built. Run:  make console"
+    with TestClient(Console(Starlette(), built)) as http:
+        answer = http.get("/licences.txt")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    listed, *texts = answer.text.split(f"\n\n{'-' * 80}\n")
+    named = re.findall(r"^(\S+) \S+ \((.+)\)$", listed, re.MULTILINE)
+    assert len(named) == len(texts)
+    for (name, _), text in zip(named, texts, strict=True):
+        assert text.startswith(f"{name} ")
+        assert "copyright" in text.lower() or "public domain" in text.lower(), name
+    fonts = [file.name for file in built.rglob("*.woff2")]
+    families = {re.match(r"source-\w+-\d", name)[0] for name in fonts}  # type: ignore[index]
+    assert families
+    for family in families:
+        text = next(t for t in texts if t.startswith(f"@fontsource-variable/{family} "))
+        assert "SIL OPEN FONT LICENSE Version 1.1" in text
+        assert "PERMISSION & CONDITIONS" in text
+    for name in ("react", "@mantine/core", "@codemirror/view", "swagger-ui-dist"):
+        assert name in {package for package, _ in named}
+    assert (built / "reference" / "NOTICE").is_file()
+
+
 def test_answers_of_the_api_keep_their_own_policy(app_site: AppSite) -> None:
     for path in ("/api/v1/setup", "/api/v1/nothing", "/healthz"):
         policy = app_site.http.get(path).headers["content-security-policy"]

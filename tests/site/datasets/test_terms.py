@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from carrel_protocol.api.datasets import DatasetPolicy
+from carrel_site.datasets import repository
 from tests.factories import make_access, make_dataset, make_population, make_version
 from tests.fixtures.site import AppSite
 
@@ -97,6 +98,70 @@ def test_an_answer_from_memory_takes_acceptance_too(app_site: AppSite, dataset: 
     assert ask(app_site).status_code == 201
     set_terms(app_site, TERMS)
     assert ask(app_site).status_code == 403
+
+
+def price(app_site: AppSite, dataset: str, sql: str | None = None) -> Any:
+    body = {
+        "dataset": dataset,
+        "sql": sql or f"SELECT COUNT(*) AS n FROM {dataset}",
+        "target": ASK["target"],
+    }
+    return app_site.call(app_site.researcher, "POST", "/prices", json=body)
+
+
+def test_a_price_takes_access_and_no_acceptance(app_site: AppSite, dataset: str) -> None:
+    """It is worked out from what whoever has access reads, and asks nothing of the data."""
+    before = price(app_site, "visits").json()
+    set_terms(app_site, TERMS)
+    assert price(app_site, "visits").json() == before
+    assert ask(app_site).status_code == 403
+    # It opens nothing either: no request, no charge, no acceptance.
+    assert app_site.call(app_site.researcher, "GET", "/requests").json()["items"] == []
+    shown = app_site.call(app_site.researcher, "GET", "/datasets/visits").json()
+    assert shown["terms_accepted_at"] is None
+
+
+@pytest.mark.parametrize("with_version", [True, False])
+@pytest.mark.parametrize("with_terms", [True, False])
+@pytest.mark.parametrize(
+    "sql", ["SELECT COUNT(*) AS n FROM {}", "SELECT AVG(absent) AS a FROM {}", "DROP TABLE {}"]
+)
+def test_a_price_of_what_one_has_no_access_to_is_refused_as_of_what_is_not_there(
+    app_site: AppSite, dataset: str, with_version: bool, with_terms: bool, sql: str
+) -> None:
+    """Whatever it has: else its name, columns or state could be tried out."""
+
+    def work(session: Any) -> str:
+        owner = app_site.owner.id
+        people = make_population(session, owner, name="others")
+        made = make_dataset(session, owner, people.id, name="hidden")
+        row = repository.dataset(session, made.id)
+        assert row is not None
+        row.terms = TERMS if with_terms else ""
+        if with_version:
+            make_version(session, app_site.site, made)
+        return made.id
+
+    hidden = app_site.site.db.transact(work)
+    refusals = []
+    for ref in ("hidden", hidden, "nobody", "ds_nothing"):
+        reply = price(app_site, ref, sql.format("visits"))
+        assert reply.status_code == 404
+        problem = {
+            key: v for key, v in reply.json().items() if key not in ("instance", "request_id")
+        }
+        refusals.append(str(problem).replace(repr(ref), "'it'"))
+    assert len(set(refusals)) == 1, refusals
+    # Nor does having had access once make a difference.
+    access = f"/datasets/visits/access/{app_site.researcher.id}"
+    assert app_site.call(app_site.owner, "DELETE", access).status_code == 204
+    gone = price(app_site, "visits", sql.format("visits")).json()
+    assert (
+        str({k: gone[k] for k in gone if k not in ("instance", "request_id")}).replace(
+            "'visits'", "'it'"
+        )
+        == refusals[0]
+    )
 
 
 def test_an_edit_takes_acceptance_too(app_site: AppSite, dataset: str) -> None:

@@ -143,6 +143,27 @@ def test_a_mock_like_private_rows_waits_for_the_owner(
     assert events["items"][0]["detail"]["reason"] == body["reason"]
 
 
+def test_an_acceptance_that_is_sent_again_is_one_decision(
+    app_site: AppSite, version: str, worker: HandWorker
+) -> None:
+    """The audit log keeps what was decided, and not how often the network tried."""
+    mock = checked(app_site, worker, COPIED)
+    body = {"version_id": mock["id"], "reason": "Everybody knows that row."}
+    headers = {"Idempotency-Key": "accept"}
+
+    def accept(**more: str) -> httpx.Response:
+        path = f"{BASE}/mock/accept"
+        return app_site.call(app_site.owner, "POST", path, json=body | more, headers=headers)
+
+    first, again = accept(), accept()
+    assert first.status_code == 200
+    assert again.json() == first.json()
+    events = app_site.call(app_site.owner, "GET", "/audit/events?action=mock.accepted").json()
+    assert len(events["items"]) == 1
+    other = accept(reason="Another one.")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
 def test_the_comparison_is_the_owners_alone(
     app_site: AppSite, version: str, worker: HandWorker
 ) -> None:

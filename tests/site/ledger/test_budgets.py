@@ -354,3 +354,20 @@ def test_a_simulated_count_costs_what_a_count_is_priced_at(books: Books, target:
     told = books.simulate(who, account, body)
     assert told["share_each"] == pytest.approx(price["share"])
     assert told["share_left_after"] == pytest.approx(price["share_left_after"])
+
+
+def test_one_persons_budgets_are_for_those_who_see_all(books: Books) -> None:
+    app = books.app
+    path = f"/users/{books.other.id}/budgets"
+    for who in (app.owner, app.reviewer, app.auditor):
+        (only,) = books.ok(who, "GET", path)["items"]
+        assert only == books.budgets(books.other)["adults"]
+    for who in (app.researcher, books.other):
+        assert app.call(who, "GET", path).json()["code"] == "forbidden"
+    mine = f"/users/{app.researcher.id}/budgets"
+    page = books.ok(app.owner, "GET", mine, params={"limit": 1})
+    rest = books.ok(app.owner, "GET", mine, params={"cursor": page["next_cursor"]})
+    assert [row["population"] for row in page["items"] + rest["items"]] == ["adults", "children"]
+    assert rest["next_cursor"] is None
+    assert books.ok(app.owner, "GET", f"/users/{app.auditor.id}/budgets")["items"] == []
+    assert app.call(app.owner, "GET", "/users/nobody/budgets").status_code == 404

@@ -36,6 +36,7 @@ class DemoTable:
 
     name: str
     title: str
+    description: str
     source: str
     table: TableSchema
     cells: Callable[[dict[str, str], int], tuple[str, ...]]
@@ -92,6 +93,11 @@ def _wage_cells(row: dict[str, str], _number: int) -> tuple[str, ...]:
 MEPS = DemoTable(
     name="meps",
     title="Prescription-drug spending of people over 65 (MEPS 2003)",
+    description=(
+        "10,391 people over 65 in the Medical Expenditure Panel Survey of 2003, one row each: what "
+        "their prescription drugs cost in the year, their income and how many chronic conditions "
+        "they live with. Cameron and Trivedi use it in Microeconometrics Using Stata, chapter 6."
+    ),
     source="meps/meps.csv.bz2",
     table=TableSchema(
         unit_column="person",
@@ -115,6 +121,11 @@ MEPS = DemoTable(
 WAGE_PANEL = DemoTable(
     name="wage_panel",
     title="Wages of 545 young men, 1980 to 1987 (NLSY)",
+    description=(
+        "545 young men of the National Longitudinal Survey of Youth who were working in each of "
+        "the years 1980 to 1987, one row a year: schooling, hours, union membership and the "
+        "logarithm of the hourly wage. From Vella and Verbeek, J. Applied Econometrics 13 (1998)."
+    ),
     source="wage_panel/wage_panel.csv.bz2",
     table=TableSchema(
         unit_column="nr",

@@ -106,6 +106,7 @@ class OwnerPart:
             dataset = DatasetCreate(
                 name=table.name,
                 title=table.title,
+                description=table.description,
                 population=table.name,
                 table=table.table,
                 policy=DatasetPolicy(auto_approve=True, auto_approve_share=0.25),

@@ -60,7 +60,6 @@ function columnsOf(answer: Answer): DataColumn<AnswerRow>[] {
       id: `measure-${index}`,
       header: measureWords(measure),
       numeric: true,
-      main: index === 0 && answer.group_by.length === 0,
       cell: (row: AnswerRow) => <Value measure={measure} at={row.at} />,
       sort: (row: AnswerRow) => measure.values[row.at] ?? 0,
     })),

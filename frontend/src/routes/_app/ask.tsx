@@ -4,6 +4,7 @@ import { createFileRoute } from "@tanstack/react-router";
 import { useCallback, useEffect, useState } from "react";
 
 import { api, unwrap } from "@/api/client";
+import { datasetQuery } from "@/api/datasets";
 import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { PageHeader } from "@/components/PageHeader";
@@ -147,11 +148,8 @@ function AskPage() {
 
 function useDataset(name: string | undefined) {
   return useQuery({
-    queryKey: ["dataset", name],
-    queryFn: ({ signal }) =>
-      unwrap(
-        api.GET("/api/v1/datasets/{dataset}", { params: { path: { dataset: name ?? "" } }, signal }),
-      ),
+    ...datasetQuery(name ?? ""),
+    select: ({ data }) => data,
     enabled: name !== undefined && name !== "",
   });
 }

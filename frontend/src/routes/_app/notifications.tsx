@@ -32,9 +32,13 @@ const COLUMNS: DataColumn<Notification>[] = [
     id: "title",
     header: "What",
     main: true,
-    cell: (entry) => <Title entry={entry} />,
+    cell: (entry) => (
+      <>
+        <Title entry={entry} />
+        {entry.body && <div className="soft">{entry.body}</div>}
+      </>
+    ),
   },
-  { id: "body", header: "More", cell: (entry) => entry.body },
   { id: "at", header: "When", width: "10rem", cell: (entry) => <Time at={entry.at} /> },
 ];
 

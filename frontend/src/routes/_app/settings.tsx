@@ -64,6 +64,12 @@ function ForOwners({ email }: { email: string }) {
           <InForce groups={settings.data.groups} />
         </>
       )}
+      <Section title="About">
+        <p>
+          Carrel is free software under the Apache License 2.0. This console is made with the work of
+          others, its fonts among it: <a href="/licences.txt">their licences</a>.
+        </p>
+      </Section>
     </>
   );
 }

@@ -55,12 +55,14 @@ def check_parquet(
     """Raise `IngestError` if the file says of itself that it expands beyond `limit` bytes.
 
     Counted as the larger of what it says its pages hold and eight bytes for each value that is
-    taken in: a page of a few bytes can repeat one value for billions of rows.
+    taken in: a page of a few bytes can repeat one value for billions of rows. Rows are counted by
+    row group, which is what is read: the total beside them may say anything.
     """
     try:
         pages, rows = connection.execute(
-            "SELECT (SELECT coalesce(sum(total_uncompressed_size), 0) FROM parquet_metadata($1)), "
-            "(SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata($1))",
+            "SELECT coalesce(sum(pages), 0), coalesce(sum(rows), 0) FROM ("
+            "SELECT sum(total_uncompressed_size) AS pages, max(row_group_num_rows) AS rows "
+            "FROM parquet_metadata(?) GROUP BY row_group_id)",
             [str(source)],
         ).fetchall()[0]
     except duckdb.Error as error:

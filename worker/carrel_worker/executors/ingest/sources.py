@@ -21,6 +21,9 @@ from carrel_worker.executors.ingest.errors import (
 )
 
 Format = Literal["csv", "csv.gz", "parquet"]
+# Of text written as plain bytes, too; and a folder named "person=7" above the file is no column.
+READ_PARQUET = "read_parquet(?, binary_as_string = true, hive_partitioning = false)"
+_ENCRYPTED = b"PARE"
 _NESTED = ("STRUCT", "MAP", "UNION", "BLOB", "BIT", "VARIANT", "GEOMETRY")
 
 
@@ -71,7 +74,8 @@ class Source:
     def bad_value(self, row: int, column: str, said: str) -> IngestError:
         """The error of a value of which `said` is true; a CSV's is quoted."""
         if self.format == "parquet":
-            return IngestError(f"the value {said}", row=row, column=column)
+            kind = self.types[column]
+            return IngestError(f"the value, a {kind} in the file, {said}", row=row, column=column)
         line, record = self._record(row)
         text = record[int(self.columns[column][1:])]
         return IngestError(f"{text[:80]!r} {said}", line=line, column=column)
@@ -88,7 +92,7 @@ def open_source(
     if source_format == "parquet":
         return _parquet(connection, path, needed)
     delimiter, names = csv_text.header(path, needed, compressed=source_format == "csv.gz")
-    columns = _places(names, needed, line=1)
+    columns = places_of(names, needed, line=1)
     listed = [f"c{i}" for i in range(len(names))]
     types = ", ".join(f"{name}: 'VARCHAR'" for name in listed)
     relation = (
@@ -104,28 +108,46 @@ def open_source(
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, path: Path, needed: list[str]) -> Source:
+    described = parquet_columns(connection, path)
+    names = [name for name, _ in described]
+    columns = places_of(names, needed)
+    types = {name: described[int(place[1:])][1] for name, place in columns.items()}
+    for name, kind in types.items():
+        if not can_be_taken_in(kind):
+            raise IngestError(f"values of type {kind} cannot be taken in", column=name)
+    listed = ", ".join(f"c{i}" for i in range(len(names)))
+    relation = f"{READ_PARQUET} AS source({listed})"
+    return Source(path, "parquet", relation, (str(path),), columns, types)
+
+
+def parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[str, str]]:
+    """Name and DuckDB's type of each column, as the file describes itself. Reads no value.
+
+    Raises `IngestError` for what is no Parquet file, a damaged one or an encrypted one.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_ENCRYPTED)) == _ENCRYPTED:
+            raise IngestError("the file is encrypted; write it anew without encryption")
     try:
         tree = connection.execute(
             "SELECT name, num_children FROM parquet_schema(?)", [str(path)]
         ).fetchall()
         described = connection.execute(
-            "DESCRIBE SELECT * FROM read_parquet(?, binary_as_string = true)", [str(path)]
+            f"DESCRIBE SELECT * FROM {READ_PARQUET}",  # noqa: S608 (a constant)
+            [str(path)],
         ).fetchall()
     except duckdb.Error as error:
         said = in_short(error, path)
         raise IngestError(f"the file cannot be read as Parquet: {said}") from error
-    names = _top_level(tree)
-    columns = _places(names, needed)
-    types = {name: str(described[int(place[1:])][1]) for name, place in columns.items()}
-    for name, kind in types.items():
-        if kind.startswith(_NESTED) or kind.endswith("]"):
-            raise IngestError(f"values of type {kind} cannot be taken in", column=name)
-    listed = ", ".join(f"c{i}" for i in range(len(names)))
-    relation = f"read_parquet(?, binary_as_string = true) AS source({listed})"
-    return Source(path, "parquet", relation, (str(path),), columns, types)
+    return [(name, str(row[1])) for name, row in zip(_top_level(tree), described, strict=True)]
 
 
-def _places(names: list[str], needed: list[str], line: int | None = None) -> dict[str, str]:
+def can_be_taken_in(kind: str) -> bool:
+    """Whether a column of this type of DuckDB's holds one plain value a row."""
+    return not (kind.startswith(_NESTED) or kind.endswith("]"))
+
+
+def places_of(names: list[str], needed: list[str], line: int | None = None) -> dict[str, str]:
     """The numbered name of each needed column; case and outer spaces do not matter."""
     folded = [name.strip().lower() for name in names]
     for place, name in enumerate(folded):

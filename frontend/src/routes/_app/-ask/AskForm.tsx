@@ -1,5 +1,5 @@
-import { Button, Skeleton, Switch, Textarea } from "@mantine/core";
-import { lazy, Suspense, useCallback, useEffect, useId, useRef, useState, type ReactNode } from "react";
+import { Button, Switch, Textarea } from "@mantine/core";
+import { useCallback, useEffect, useId, useRef, useState, type ReactNode } from "react";
 
 import type { FieldError } from "@/api/problem";
 import type { Schemas } from "@/api/client";
@@ -7,6 +7,9 @@ import { CopyButton } from "@/components/CopyButton";
 import { ErrorNote } from "@/components/ErrorState";
 import { DraftNotice } from "@/components/FormSection";
 import { Note } from "@/components/Note";
+import type { EditorHandle } from "@/components/sql/SqlEditor";
+import { SqlField } from "@/components/sql/SqlField";
+import { Terms, termsOpen } from "@/components/Terms";
 import { useDraft } from "@/hooks/useDraft";
 import { useShortcuts } from "@/hooks/useShortcuts";
 import { asPython } from "@/lib/python";
@@ -17,13 +20,10 @@ import { EMPTY, fromTarget, targetOf, type AskForm as Form, type Dataset } from 
 import { PricePanel } from "./PricePanel";
 import { PrivacyField } from "./PrivacyField";
 import { SaveButtons } from "./SavedQueries";
-import type { EditorHandle } from "./SqlEditor";
-import { Terms, termsOpen } from "./Terms";
 import { useAsk } from "./useAsk";
 import { usePrice } from "./usePrice";
 import classes from "./Ask.module.css";
 
-const SqlEditor = lazy(() => import("./SqlEditor"));
 const NONE: readonly FieldError[] = [];
 
 interface Props {
@@ -69,6 +69,7 @@ export function AskForm({ dataset, picker, load, onAsked }: Props) {
   const refusal = priced.error ?? asking.error;
   const errors = refusal?.problem.errors.filter(({ line }) => line !== undefined) ?? NONE;
   const atTarget = refusal?.problem.errors.find(({ loc }) => loc?.includes("target"))?.message;
+  const refusedForTerms = asking.error?.code === "terms_not_accepted";
   const shownWhere = errors.length > 0 && asking.error?.code === "query_not_allowed";
 
   return (
@@ -89,36 +90,31 @@ export function AskForm({ dataset, picker, load, onAsked }: Props) {
           </Note>
         )}
         <div className={classes.question}>
-          <div className={classes.questionTop}>
-            <span className={classes.label} id={`${id}-label`}>
-              Question
-            </span>
-            <span className={classes.tools}>
+          <SqlField
+            ref={editor}
+            label="Question"
+            tools={
               <SaveButtons
                 dataset={dataset}
                 form={form}
                 onSaved={(saved) => change({ saved: saved.id })}
               />
-            </span>
-          </div>
-          <Suspense fallback={<Skeleton height={168} radius="sm" />}>
-            <SqlEditor
-              ref={editor}
-              value={form.sql}
-              onChange={(sql) => {
-                change({ sql });
-                if (asking.error) asking.forget();
-              }}
-              dataset={dataset}
-              errors={errors}
-              onAsk={ask}
-              describedBy={`${id}-errors ${id}-hint`}
-            />
-          </Suspense>
-          <div id={`${id}-errors`} role="status" className={classes.sqlErrors}>
-            {missing && form.sql.trim() === "" && <p>Write a question first, or choose an example.</p>}
-            {errors.length > 0 && <Places errors={errors} onGo={(at) => editor.current?.goTo(at.line ?? 1, at.column ?? 1)} />}
-          </div>
+            }
+            value={form.sql}
+            onChange={(sql) => {
+              change({ sql });
+              if (asking.error) asking.forget();
+            }}
+            dataset={dataset}
+            errors={errors}
+            missing={
+              missing && form.sql.trim() === ""
+                ? "Write a question first, or choose an example."
+                : undefined
+            }
+            onSend={ask}
+            hint={`${id}-hint`}
+          />
           <div className={classes.examples}>
             <span className="soft" id={`${id}-hint`}>
               Counts, sums and averages, such as:
@@ -168,8 +164,10 @@ export function AskForm({ dataset, picker, load, onAsked }: Props) {
           asking.forget();
         }}
       >
-        {terms && <Terms dataset={dataset} />}
-        {asking.error && !shownWhere && !(terms && asking.error.code === "terms_not_accepted") && (
+        {terms && (
+          <Terms dataset={dataset} refused={refusedForTerms} onAccepted={asking.forget} />
+        )}
+        {asking.error && !shownWhere && !(terms && refusedForTerms) && (
           <ErrorNote error={asking.error} />
         )}
         <div className={classes.go}>
@@ -216,26 +214,4 @@ export function AskForm({ dataset, picker, load, onAsked }: Props) {
 function askWords(price: { approval: string; asked_before?: string | null } | undefined, review: boolean) {
   if (price?.asked_before) return "Show the answer";
   return review || price?.approval === "review" ? "Send for review" : "Ask";
-}
-
-/** Each thing that is wrong, with its place: pressing it goes there. */
-function Places({
-  errors,
-  onGo,
-}: {
-  errors: readonly FieldError[];
-  onGo: (error: FieldError) => void;
-}) {
-  return (
-    <ul>
-      {errors.map((error) => (
-        <li key={`${error.line}:${error.column}:${error.message}`}>
-          <button type="button" onClick={() => onGo(error)}>
-            Line {error.line}, column {error.column}
-          </button>{" "}
-          {error.message}
-        </li>
-      ))}
-    </ul>
-  );
 }

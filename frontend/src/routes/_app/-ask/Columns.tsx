@@ -1,6 +1,5 @@
 import { Badge } from "@/components/StateBadge";
-import { columnWords } from "./columns";
-import { groupSize, quoted } from "./examples";
+import { columnWords, groupSize, quoted } from "@/components/sql/columns";
 import type { Dataset } from "./form";
 import classes from "./Ask.module.css";
 

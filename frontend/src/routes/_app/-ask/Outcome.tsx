@@ -7,6 +7,7 @@ import { api, unwrap, type Schemas } from "@/api/client";
 import { ErrorNote, ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
+import { RunEnded } from "@/components/result/RunEnded";
 import { ResultView } from "@/components/result/ResultView";
 import { RunProgress } from "@/components/result/RunProgress";
 import { Section } from "@/components/Section";
@@ -82,22 +83,7 @@ export function Outcome({ id, reused, fresh }: Props) {
 function Body({ request, run, reused }: { request: Request; run: Run | null; reused: boolean }) {
   if (run) {
     if (run.answer) return <ResultView request={request} run={run} reused={reused} />;
-    switch (run.state) {
-      case "failed":
-        return (
-          <Note tone="bad">
-            <strong>This run gave no answer.</strong> Why is for the owner alone to know, since the
-            reason could tell something about the data; they can see it. It stays charged. Ask them,
-            or ask again later.
-          </Note>
-        );
-      case "cancelled":
-        return <Note>This run was cancelled. What had been taken by a worker stays charged.</Note>;
-      case "expired":
-        return <Note>No worker took this run in time. Nothing was charged; ask again.</Note>;
-      default:
-        return <Running run={run} />;
-    }
+    return run.finished_at ? <RunEnded run={run} /> : <Running run={run} />;
   }
   switch (request.state) {
     case "submitted":

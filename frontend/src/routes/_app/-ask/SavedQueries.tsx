@@ -100,11 +100,17 @@ function columnsOf(does: Does): DataColumn<Saved>[] {
     },
     { id: "dataset", header: "Dataset", cell: (row) => row.dataset },
     { id: "sql", header: "Question", cell: (row) => <code className={classes.row}>{row.sql}</code> },
-    { id: "target", header: "Privacy", cell: (row) => targetWords(row.target) },
-    { id: "changed", header: "Changed", cell: (row) => <Time at={row.updated_at} /> },
+    { id: "target", header: "Privacy", width: "6rem", cell: (row) => targetWords(row.target) },
+    {
+      id: "changed",
+      header: "Changed",
+      width: "9rem",
+      cell: (row) => <Time at={row.updated_at} />,
+    },
     {
       id: "does",
       header: "Do",
+      width: "15rem",
       cell: (row) => (
         <span className={classes.rowActions}>
           <Button

@@ -1,5 +1,6 @@
 /** Questions to begin with, made from a dataset's public columns. */
 
+import { groupSize, quoted } from "@/components/sql/columns";
 import type { Dataset } from "./form";
 
 export interface Example {
@@ -8,23 +9,6 @@ export interface Example {
 }
 
 type Column = Dataset["table"]["columns"][number];
-
-/** How many rows of an answer a column would make; null where it cannot be grouped by. */
-export function groupSize(column: Column): number | null {
-  const missing = column.nullable ? 1 : 0;
-  switch (column.type) {
-    case "boolean":
-      return 2 + missing;
-    case "category":
-      return column.categories.length + missing;
-    case "integer": {
-      const values = column.upper - column.lower + 1;
-      return values <= 10_000 ? values + missing : null;
-    }
-    default:
-      return null;
-  }
-}
 
 export function examplesOf(dataset: Dataset): Example[] {
   const from = dataset.name;
@@ -62,20 +46,6 @@ export function examplesOf(dataset: Dataset): Example[] {
   }
   return found;
 }
-
-/** Names that are words of SQL stand between double quotes. */
-export function quoted(name: string): string {
-  return WORDS.has(name.toUpperCase()) ? `"${name}"` : name;
-}
-
-const WORDS = new Set(
-  (
-    "SELECT FROM WHERE GROUP BY AND OR NOT IN BETWEEN IS NULL TRUE FALSE AS ORDER LIMIT JOIN ON " +
-    "UNION HAVING DISTINCT CASE WHEN THEN ELSE END LEFT RIGHT FULL INNER OUTER CROSS USING WITH " +
-    "ANY ALL SOME EXISTS OVER WINDOW PARTITION FILTER LIKE VALUES INTO SAMPLE INTERVAL CONVERT " +
-    "CAST OFFSET FETCH TOP MOD DIV XOR ESCAPE EXCEPT MINUS INTERSECT"
-  ).split(" "),
-);
 
 /** Categories first, then booleans, then short ranges. */
 function rank(column: Column): number {

@@ -44,7 +44,7 @@ export function useAsk(onAsked: (request: Request) => void) {
       if (!unanswered) sent.current = { key: "", body: "" };
       // Somebody changed what holds here: read it again, and the page says what to do.
       if (code === "terms_not_accepted" || code === "dataset_not_ready") {
-        void client.invalidateQueries({ queryKey: ["dataset"] });
+        await client.invalidateQueries({ queryKey: ["dataset"] });
       }
       if (code === "budget_exceeded") {
         void client.invalidateQueries({ queryKey: ["budgets"] });

@@ -15,7 +15,10 @@ export function WorkList({ items, empty }: { items: readonly WorkItem[]; empty: 
       {items.map((item) => (
         <li key={`${item.kind}:${item.subject}:${item.at}`}>
           <Link to={item.link} className={classes.item}>
-            <span>{item.title}</span>
+            <span>
+              {item.title}
+              {item.body && <span className={classes.body}>{item.body}</span>}
+            </span>
             <span className={classes.at}>
               <Time at={item.at} />
             </span>

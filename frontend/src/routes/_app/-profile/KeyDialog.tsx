@@ -6,8 +6,7 @@ import { api, unwrap, type Schemas } from "@/api/client";
 import { fieldError } from "@/api/problem";
 import { useSession, type Role } from "@/api/session";
 import { CodeBlock } from "@/components/CodeBlock";
-import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
+import { DialogForm } from "@/components/DialogForm";
 import { Note } from "@/components/Note";
 import { SecretField } from "@/components/SecretField";
 import { useDraft } from "@/hooks/useDraft";
@@ -91,63 +90,54 @@ function Form({ onMade, onClose }: { onMade: (made: Made) => void; onClose: () =
     await client.invalidateQueries({ queryKey: ["keys"] });
   });
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
+    <DialogForm
+      action="Make the key"
+      busy={busy}
+      error={error}
+      disabled={value.scopes.length === 0}
+      draft={draft}
+      onClose={onClose}
+      onSubmit={submit}
     >
-      <DraftNotice draft={draft} />
-      <Stack gap="md">
-        <TextInput
-          label="What it is for"
-          description="So that you know it again: “notebook on my laptop”."
-          required
-          withAsterisk={false}
-          maxLength={200}
-          data-autofocus
-          value={value.label}
-          onChange={(event) => change({ label: event.currentTarget.value })}
-          error={fieldError(error, "label")}
-        />
-        <Checkbox.Group
-          label="What it may do"
-          value={value.scopes}
-          onChange={(scopes) => change({ scopes })}
-        >
-          <div className={classes.choices}>
-            {SCOPES.filter((scope) => scope.offered(user.role)).map((scope) => (
-              <Checkbox
-                key={scope.value}
-                value={scope.value}
-                label={scope.label}
-                description={scope.description}
-              />
-            ))}
-          </div>
-        </Checkbox.Group>
-        <NativeSelect
-          label="It works for"
-          value={value.days}
-          onChange={(event) => change({ days: event.currentTarget.value })}
-          data={[
-            { value: "7", label: "7 days" },
-            { value: "30", label: "30 days" },
-            { value: "90", label: "90 days" },
-            { value: "366", label: "a year" },
-          ]}
-        />
-        {error && <ErrorNote error={error} />}
-        <Group justify="flex-end" gap="sm">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy} disabled={value.scopes.length === 0}>
-            Make the key
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      <TextInput
+        label="What it is for"
+        description="So that you know it again: “notebook on my laptop”."
+        required
+        withAsterisk={false}
+        maxLength={200}
+        data-autofocus
+        value={value.label}
+        onChange={(event) => change({ label: event.currentTarget.value })}
+        error={fieldError(error, "label")}
+      />
+      <Checkbox.Group
+        label="What it may do"
+        value={value.scopes}
+        onChange={(scopes) => change({ scopes })}
+      >
+        <div className={classes.choices}>
+          {SCOPES.filter((scope) => scope.offered(user.role)).map((scope) => (
+            <Checkbox
+              key={scope.value}
+              value={scope.value}
+              label={scope.label}
+              description={scope.description}
+            />
+          ))}
+        </div>
+      </Checkbox.Group>
+      <NativeSelect
+        label="It works for"
+        value={value.days}
+        onChange={(event) => change({ days: event.currentTarget.value })}
+        data={[
+          { value: "7", label: "7 days" },
+          { value: "30", label: "30 days" },
+          { value: "90", label: "90 days" },
+          { value: "366", label: "a year" },
+        ]}
+      />
+    </DialogForm>
   );
 }
 

@@ -4,8 +4,7 @@ import { useState } from "react";
 
 import { api, unwrap, type Schemas } from "@/api/client";
 import { fieldError } from "@/api/problem";
-import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
+import { DialogForm } from "@/components/DialogForm";
 import { Note } from "@/components/Note";
 import { SecretField } from "@/components/SecretField";
 import { useDraft } from "@/hooks/useDraft";
@@ -64,49 +63,40 @@ function Form({ onMade, onClose }: { onMade: (made: Made) => void; onClose: () =
     await client.invalidateQueries({ queryKey: ["settings"] });
   });
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
+    <DialogForm
+      action="Make the credential"
+      busy={busy}
+      error={error}
+      disabled={draft.value.queues.length === 0}
+      draft={draft}
+      onClose={onClose}
+      onSubmit={submit}
     >
-      <DraftNotice draft={draft} />
-      <Stack gap="md">
-        <TextInput
-          label="Name"
-          description="Where it runs, or what for."
-          required
-          withAsterisk={false}
-          maxLength={200}
-          data-autofocus
-          value={draft.value.name}
-          onChange={(event) => {
-            const name = event.currentTarget.value;
-            draft.set((before) => ({ ...before, name }));
-          }}
-          error={fieldError(error, "name")}
-        />
-        <Checkbox.Group
-          label="Works on"
-          value={draft.value.queues}
-          onChange={(queues) => draft.set((before) => ({ ...before, queues }))}
-        >
-          <div className={classes.queues}>
-            {QUEUES.map((queue) => (
-              <Checkbox key={queue.value} {...queue} />
-            ))}
-          </div>
-        </Checkbox.Group>
-        {error && <ErrorNote error={error} />}
-        <Group justify="flex-end" gap="sm">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy} disabled={draft.value.queues.length === 0}>
-            Make the credential
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      <TextInput
+        label="Name"
+        description="Where it runs, or what for."
+        required
+        withAsterisk={false}
+        maxLength={200}
+        data-autofocus
+        value={draft.value.name}
+        onChange={(event) => {
+          const name = event.currentTarget.value;
+          draft.set((before) => ({ ...before, name }));
+        }}
+        error={fieldError(error, "name")}
+      />
+      <Checkbox.Group
+        label="Works on"
+        value={draft.value.queues}
+        onChange={(queues) => draft.set((before) => ({ ...before, queues }))}
+      >
+        <div className={classes.queues}>
+          {QUEUES.map((queue) => (
+            <Checkbox key={queue.value} {...queue} />
+          ))}
+        </div>
+      </Checkbox.Group>
+    </DialogForm>
   );
 }

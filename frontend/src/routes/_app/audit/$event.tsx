@@ -14,6 +14,7 @@ import { Time } from "@/components/Time";
 import { actionWords } from "./-actions";
 import { Actor } from "./-Actor";
 import classes from "./-audit.module.css";
+import { LinkedSubject } from "./-Subject";
 
 export const Route = createFileRoute("/_app/audit/$event")({ component: EventPage });
 
@@ -41,7 +42,7 @@ function EventPage() {
       </>
     );
   }
-  const { action, actor, subject, at, detail, previous_hash, hash } = event.data;
+  const { action, at, detail, previous_hash, hash } = event.data;
   return (
     <>
       <PageHeader
@@ -56,14 +57,9 @@ function EventPage() {
         <Facts
           rows={[
             ["When", <Time key="when" at={at} absolute />],
-            ["Who", <Actor key="who" id={actor} link />],
+            ["Who", <Actor key="who" event={event.data} link />],
             ["Action", <code key="action">{action}</code>],
-            [
-              "About",
-              <Link key="about" to="/audit" search={{ subject }}>
-                <code>{subject}</code>
-              </Link>,
-            ],
+            ["About", <LinkedSubject key="about" event={event.data} />],
           ]}
         />
       </Section>

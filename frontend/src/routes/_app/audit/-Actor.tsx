@@ -1,32 +1,22 @@
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
-import { useSession } from "@/api/session";
-import { can } from "@/lib/roles";
-import { personQuery, workersQuery } from "../people/-queries";
+import type { Schemas } from "@/api/client";
 
-/** Who did it: a person by name, or the site, or a worker by its id. */
-export function Actor({ id, link = false }: { id: string; link?: boolean }) {
-  const { user } = useSession();
-  const person = useQuery({
-    ...personQuery(id),
-    enabled: id.startsWith("usr_"),
-    staleTime: 5 * 60_000,
-    retry: false,
-  });
-  const workers = useQuery({
-    ...workersQuery,
-    enabled: id.startsWith("wrk_") && can(user.role, "settings"),
-    staleTime: 5 * 60_000,
-  });
-  if (id === "site") return <span>The site</span>;
-  const worker = workers.data?.find((each) => each.id === id);
-  if (worker) return <span title={id}>Worker {worker.name}</span>;
-  if (!person.data) return <code>{id}</code>;
-  if (!link) return <span title={person.data.email}>{person.data.name}</span>;
+/** Who did it: a person or worker by name, or the site. Who is gone keeps their id. */
+export function Actor({
+  event: { actor, actor_name: name },
+  link = false,
+}: {
+  event: Schemas["NamedAuditEvent"];
+  link?: boolean;
+}) {
+  if (actor === "site") return <span>The site</span>;
+  if (!name) return <code>{actor}</code>;
+  if (actor.startsWith("wrk_")) return <span title={actor}>Worker {name}</span>;
+  if (!link) return <span title={actor}>{name}</span>;
   return (
-    <Link to="/people/$person" params={{ person: id }}>
-      {person.data.name}
+    <Link to="/people/$person" params={{ person: actor }}>
+      {name}
     </Link>
   );
 }

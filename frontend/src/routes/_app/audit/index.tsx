@@ -18,8 +18,9 @@ import { actionWords, FAMILIES } from "./-actions";
 import { Actor } from "./-Actor";
 import classes from "./-audit.module.css";
 import { AuditTabs } from "./-AuditTabs";
+import { Subject } from "./-Subject";
 
-type Event = Schemas["AuditEvent"];
+type Event = Schemas["NamedAuditEvent"];
 
 interface Wanted {
   actor?: string | undefined;
@@ -65,8 +66,8 @@ const COLUMNS: DataColumn<Event>[] = [
       </span>
     ),
   },
-  { id: "who", header: "Who", cell: (row) => <Actor id={row.actor} /> },
-  { id: "about", header: "About", cell: (row) => <code className={classes.code}>{row.subject}</code> },
+  { id: "who", header: "Who", cell: (row) => <Actor event={row} /> },
+  { id: "about", header: "About", cell: (row) => <Subject event={row} /> },
   {
     id: "when",
     header: "When",

@@ -98,8 +98,8 @@ function Shown({ account }: { account: Account }) {
           />
           <Facts
             rows={[
-              ["Limit", `epsilon ${formatEpsilon(account.limits.epsilon)}`],
-              ["Proved of what was answered", `epsilon ${formatEpsilon(account.epsilon_spent)}`],
+              ["Limit", `ε = ${formatEpsilon(account.limits.epsilon)}`],
+              ["Proved for all answers so far", `ε = ${formatEpsilon(account.epsilon_spent)}`],
               ["Charges", formatCount(account.charges)],
               [
                 "Reviewed outputs, without a formal bound",

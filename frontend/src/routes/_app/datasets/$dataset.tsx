@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef } from "react";
 
+import { datasetQuery } from "@/api/datasets";
 import { useSession } from "@/api/session";
 import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
@@ -14,7 +15,6 @@ import { oneOf, text } from "@/lib/search";
 import type { Role } from "@/api/session";
 import classes from "./-page/Dataset.module.css";
 import { Overview } from "./-page/Overview";
-import { datasetQuery } from "./-page/queries";
 
 const TABS = ["overview", "mock", "budget", "rules", "versions", "access", "activity"] as const;
 type Tab = (typeof TABS)[number];

@@ -18,6 +18,7 @@ import { PersonAccess } from "./-PersonAccess";
 import { PersonDoors } from "./-PersonDoors";
 import { PersonGroups } from "./-PersonGroups";
 import { PersonKeys } from "./-PersonKeys";
+import { PersonSessions } from "./-PersonSessions";
 import { personQuery } from "./-queries";
 
 export const Route = createFileRoute("/_app/people/$person")({ component: PersonPage });
@@ -95,8 +96,8 @@ function PersonPage() {
             [
               "Budgets",
               can(me.role, "seeAllBudgets") && can(user.role, "ask") ? (
-                <Link key="budgets" to="/budgets">
-                  Budgets of this site
+                <Link key="budgets" to="/budgets" search={{ researcher: user.id }}>
+                  What they have, spent and left
                 </Link>
               ) : undefined,
             ],
@@ -114,6 +115,7 @@ function PersonPage() {
       <PersonGroups user={user} owner={owner} />
       <PersonAccess user={user} owner={owner} />
       {owner && <PersonKeys user={user} />}
+      {owner && <PersonSessions user={user} />}
       {owner && user.active && <PersonDoors user={user} self={self} />}
       {dialog === "edit" && <EditDialog user={user} onClose={() => setDialog(null)} />}
       {dialog === "active" && <ActiveDialog user={user} onClose={() => setDialog(null)} />}

@@ -1,9 +1,8 @@
-import { Button, Group, Modal, Stack, TextInput } from "@mantine/core";
+import { Modal, TextInput } from "@mantine/core";
 
 import { api, unwrap, type Schemas } from "@/api/client";
 import { fieldError } from "@/api/problem";
-import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
+import { DialogForm } from "@/components/DialogForm";
 import { Note } from "@/components/Note";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
@@ -28,47 +27,36 @@ export function EditDialog({ user, onClose }: { user: Schemas["User"]; onClose: 
   });
   return (
     <Modal opened onClose={onClose} title={`Change ${user.name}`} size="32rem">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
+      <DialogForm
+        busy={busy}
+        error={error}
+        draft={draft}
+        onClose={onClose}
+        onSubmit={submit}
       >
-        <DraftNotice draft={draft} />
-        <Stack gap="md">
-          <TextInput
-            label="Name"
-            required
-            withAsterisk={false}
-            maxLength={200}
-            value={value.name}
-            onChange={(event) => {
-              const name = event.currentTarget.value;
-              draft.set((before) => ({ ...before, name }));
-            }}
-            error={fieldError(error, "name")}
-          />
-          <RoleField
-            value={value.role}
-            onChange={(role) => draft.set((before) => ({ ...before, role }))}
-          />
-          {value.role !== user.role && (
-            <Note tone="wait">
-              The new role counts from their next click on, also for sessions and keys they have.
-              {user.role === "owner" && " Invitations and password links they made stop working."}
-            </Note>
-          )}
-          {error && <ErrorNote error={error} />}
-          <Group justify="flex-end" gap="sm">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={busy}>
-              Save
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+        <TextInput
+          label="Name"
+          required
+          withAsterisk={false}
+          maxLength={200}
+          value={value.name}
+          onChange={(event) => {
+            const name = event.currentTarget.value;
+            draft.set((before) => ({ ...before, name }));
+          }}
+          error={fieldError(error, "name")}
+        />
+        <RoleField
+          value={value.role}
+          onChange={(role) => draft.set((before) => ({ ...before, role }))}
+        />
+        {value.role !== user.role && (
+          <Note tone="wait">
+            The new role counts from their next click on, also for sessions and keys they have.
+            {user.role === "owner" && " Invitations and password links they made stop working."}
+          </Note>
+        )}
+      </DialogForm>
     </Modal>
   );
 }

@@ -6,8 +6,7 @@ import { useState } from "react";
 import { api, unwrap, type Schemas } from "@/api/client";
 import { fieldError } from "@/api/problem";
 import type { Role } from "@/api/session";
-import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
+import { DialogForm } from "@/components/DialogForm";
 import { Note } from "@/components/Note";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
@@ -88,68 +87,58 @@ function Form({
     onInvited(invited);
   });
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void submit();
-      }}
+    <DialogForm
+      action="Make the invitation"
+      busy={busy}
+      error={error}
+      draft={draft}
+      onClose={onClose}
+      onSubmit={submit}
     >
-      <DraftNotice draft={draft} />
-      <Stack gap="md">
-        <TextInput
-          label="Name"
-          required
-          withAsterisk={false}
-          maxLength={200}
-          data-autofocus
-          value={value.name}
-          onChange={(event) => change({ name: event.currentTarget.value })}
-          error={fieldError(error, "name")}
+      <TextInput
+        label="Name"
+        required
+        withAsterisk={false}
+        maxLength={200}
+        data-autofocus
+        value={value.name}
+        onChange={(event) => change({ name: event.currentTarget.value })}
+        error={fieldError(error, "name")}
+      />
+      <TextInput
+        label="E-mail"
+        type="email"
+        description="They sign in with it, and cannot change it."
+        required
+        withAsterisk={false}
+        value={value.email}
+        onChange={(event) => change({ email: event.currentTarget.value })}
+        error={fieldError(error, "email")}
+      />
+      <RoleField value={value.role} onChange={(role) => change({ role })} />
+      {asks && (
+        <DatasetsField value={value.datasets} onChange={(datasets) => change({ datasets })} />
+      )}
+      {(groups.data ?? []).length > 0 && (
+        <MultiSelect
+          label="Groups"
+          description="Those they join when they accept."
+          data={(groups.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
+          value={value.groups}
+          onChange={(chosen) => change({ groups: chosen })}
         />
-        <TextInput
-          label="E-mail"
-          type="email"
-          description="They sign in with it, and cannot change it."
-          required
-          withAsterisk={false}
-          value={value.email}
-          onChange={(event) => change({ email: event.currentTarget.value })}
-          error={fieldError(error, "email")}
-        />
-        <RoleField value={value.role} onChange={(role) => change({ role })} />
-        {asks && (
-          <DatasetsField value={value.datasets} onChange={(datasets) => change({ datasets })} />
-        )}
-        {(groups.data ?? []).length > 0 && (
-          <MultiSelect
-            label="Groups"
-            description="Those they join when they accept."
-            data={(groups.data ?? []).map(({ id, name }) => ({ value: id, label: name }))}
-            value={value.groups}
-            onChange={(chosen) => change({ groups: chosen })}
-          />
-        )}
-        <NativeSelect
-          label="The link works for"
-          value={value.days}
-          onChange={(event) => change({ days: event.currentTarget.value })}
-          data={[
-            { value: "1", label: "1 day" },
-            { value: "7", label: "7 days" },
-            { value: "30", label: "30 days" },
-          ]}
-        />
-        {error && <ErrorNote error={error} />}
-        <Group justify="flex-end" gap="sm">
-          <Button variant="default" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy}>
-            Make the invitation
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      )}
+      <NativeSelect
+        label="The link works for"
+        value={value.days}
+        onChange={(event) => change({ days: event.currentTarget.value })}
+        data={[
+          { value: "1", label: "1 day" },
+          { value: "7", label: "7 days" },
+          { value: "30", label: "30 days" },
+        ]}
+      />
+    </DialogForm>
   );
 }
 

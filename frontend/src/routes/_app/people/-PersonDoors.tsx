@@ -1,4 +1,5 @@
 import { Button, Group, Modal, Stack } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { api, unwrap, type Schemas } from "@/api/client";
@@ -9,12 +10,14 @@ import { Section } from "@/components/Section";
 import { useSubmit } from "@/hooks/useSubmit";
 import { formatTime } from "@/lib/format";
 import classes from "./-people.module.css";
+import { personSessionsKey } from "./-PersonSessions";
 import { SecretField } from "@/components/SecretField";
 
 type Made = Schemas["PasswordResetLink"];
 
 /** Their sessions and password: signing them out everywhere, and a link to set a new password. */
 export function PersonDoors({ user, self }: { user: Schemas["User"]; self: boolean }) {
+  const client = useQueryClient();
   const [made, setMade] = useState<Made | null>(null);
   const [ending, setEnding] = useState(false);
   const [ended, setEnded] = useState(false);
@@ -70,6 +73,7 @@ export function PersonDoors({ user, self }: { user: Schemas["User"]; self: boole
               }),
             );
             setEnded(true);
+            await client.invalidateQueries({ queryKey: personSessionsKey(user.id) });
           }}
         >
           <p>

@@ -10,6 +10,7 @@ import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
 import { PageHeader } from "@/components/PageHeader";
+import { RunEnded } from "@/components/result/RunEnded";
 import { ResultView } from "@/components/result/ResultView";
 import { RunProgress } from "@/components/result/RunProgress";
 import { Section } from "@/components/Section";
@@ -110,12 +111,9 @@ function Conversation({ request }: { request: RequestFull }) {
               <RunProgress run={run} />
             </Section>
           )}
-          {run?.state === "failed" && (
+          {run?.finished_at && !run.answer && (
             <div className={classes.note}>
-              <Note tone="bad">
-                The run failed. To keep what the data hold private, every failure looks the same
-                from outside; the site's owner can see the reason and help.
-              </Note>
+              <RunEnded run={run} />
             </div>
           )}
           {editing ? (

@@ -3,18 +3,23 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import type { components } from "@/api/client";
-import { asApiError, type ApiError } from "@/api/problem";
+import { datasetQuery } from "@/api/datasets";
+import { asApiError, type ApiError, type FieldError } from "@/api/problem";
 import { priceOf, useEdit, type RequestFull, type Target } from "@/api/requests";
 import { ErrorNote } from "@/components/ErrorState";
 import { DraftNotice } from "@/components/FormSection";
 import { Note } from "@/components/Note";
 import { PlanInWords } from "@/components/PlanInWords";
+import { SqlField } from "@/components/sql/SqlField";
+import { Terms, termsOpen } from "@/components/Terms";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
 import classes from "./-EditForm.module.css";
 import { sqlOf } from "./-words";
 
 type Price = components["schemas"]["Price"];
+
+const NONE: readonly FieldError[] = [];
 
 interface Fields {
   purpose: string;
@@ -34,7 +39,8 @@ export function EditForm({ request, onDone }: { request: RequestFull; onDone: ()
   const target = targetOf(fields);
   const edit = useEdit();
   const price = usePrice(request, fields, target);
-  const { submit, busy, error } = useSubmit(async () => {
+  const dataset = useQuery({ ...datasetQuery(request.dataset), select: ({ data }) => data });
+  const { submit, busy, error, forget } = useSubmit(async () => {
     if (target === null) return;
     await edit.mutateAsync({
       id: request.id,
@@ -50,6 +56,15 @@ export function EditForm({ request, onDone }: { request: RequestFull; onDone: ()
     onDone();
   });
   const stale = fields.etag !== request.etag;
+  const terms = dataset.data !== undefined && termsOpen(dataset.data);
+  const refusedForTerms = error?.code === "terms_not_accepted";
+  const sendable = target !== null && fields.sql.trim() !== "" && !stale && !terms;
+  const send = () => {
+    if (sendable) void submit();
+  };
+  const refusal = price.error ?? error;
+  const errors = refusal?.problem.errors.filter(({ line }) => line !== undefined) ?? NONE;
+  const shownAtSql = errors.length > 0 && error?.code === "query_not_allowed";
   return (
     <form
       noValidate
@@ -57,7 +72,7 @@ export function EditForm({ request, onDone }: { request: RequestFull; onDone: ()
       aria-label="Edit the request"
       onSubmit={(event) => {
         event.preventDefault();
-        void submit();
+        send();
       }}
     >
       <DraftNotice draft={draft} />
@@ -81,20 +96,20 @@ export function EditForm({ request, onDone }: { request: RequestFull; onDone: ()
         value={fields.purpose}
         onChange={(event) => set({ purpose: event.currentTarget.value })}
       />
-      <Textarea
-        label="SQL"
-        classNames={{ input: classes.code ?? "" }}
-        autosize
-        minRows={4}
-        maxRows={24}
-        maxLength={100_000}
-        spellCheck={false}
-        autoCapitalize="off"
-        autoCorrect="off"
-        value={fields.sql}
-        onChange={(event) => set({ sql: event.currentTarget.value })}
-        error={sqlError(price.error)}
-      />
+      <div className={classes.question}>
+        <SqlField
+          label="Question"
+          value={fields.sql}
+          onChange={(sql) => {
+            set({ sql });
+            if (error) forget();
+          }}
+          dataset={dataset.data}
+          errors={errors}
+          missing={fields.sql.trim() === "" ? "Write a question first." : undefined}
+          onSend={send}
+        />
+      </div>
       <Group align="flex-end" gap="md">
         <Stack gap={4}>
           <Text component="span" size="sm" fw={500} id="privacy-kind">
@@ -125,15 +140,16 @@ export function EditForm({ request, onDone }: { request: RequestFull; onDone: ()
         />
       </Group>
       <section aria-label="What it would cost" className={classes.price} aria-live="polite">
-        {price.error && price.error.problem.errors.length === 0 && <ErrorNote error={price.error} />}
+        {price.error && errors.length === 0 && <ErrorNote error={price.error} />}
         {price.data && <PlanInWords price={price.data} />}
         {price.data && !price.data.affordable && (
           <Note tone="bad">A budget cannot pay for this now. Less epsilon costs less.</Note>
         )}
       </section>
-      {error && <ErrorNote error={error} />}
+      {terms && <Terms dataset={dataset.data} refused={refusedForTerms} onAccepted={forget} />}
+      {error && !shownAtSql && !(terms && refusedForTerms) && <ErrorNote error={error} />}
       <Group gap="sm">
-        <Button type="submit" loading={busy} disabled={target === null || stale}>
+        <Button type="submit" loading={busy} disabled={!sendable}>
           Send it again
         </Button>
         <Button variant="default" onClick={onDone} disabled={busy}>
@@ -205,12 +221,4 @@ function usePrice(request: RequestFull, fields: Fields, target: Target | null) {
   });
   const error: ApiError | null = price.isError ? asApiError(price.error) : null;
   return { data: error ? null : (price.data ?? request.price), error };
-}
-
-/** The first thing that is wrong with the SQL, and where. */
-function sqlError(error: ApiError | null): string | undefined {
-  const found = error?.problem.errors[0];
-  if (!found) return undefined;
-  const place = found.line === undefined ? "" : `Line ${found.line}, column ${found.column ?? 1}: `;
-  return `${place}${found.message}`;
 }

@@ -10,8 +10,8 @@ import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { CopyButton } from "@/components/CopyButton";
 import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
-import { Note } from "@/components/Note";
 import { PageHeader } from "@/components/PageHeader";
+import { RunEnded } from "@/components/result/RunEnded";
 import { ResultView } from "@/components/result/ResultView";
 import { RunProgress } from "@/components/result/RunProgress";
 import { Facts, Section } from "@/components/Section";
@@ -80,12 +80,9 @@ function RunPage() {
               <ResultView run={run.data} request={request.data} />
             </Section>
           )}
-          {run.data.state === "failed" && !diagnoses && (
+          {run.data.finished_at && !run.data.answer && (
             <Section>
-              <Note tone="bad">
-                The run failed. To keep what the data hold private, every failure looks the same
-                from outside; the site's owner can see the reason and help.
-              </Note>
+              <RunEnded run={run.data} explained={diagnoses} />
             </Section>
           )}
           <Section title="On the public clock" lead="What whoever asked may see.">

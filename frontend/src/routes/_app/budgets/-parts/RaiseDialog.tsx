@@ -1,9 +1,9 @@
-import { Button, Group, Modal, NumberInput, Stack, Textarea } from "@mantine/core";
+import { Modal, NumberInput, Textarea } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 
 import { api, unwrap } from "@/api/client";
 import { fieldError } from "@/api/problem";
-import { ErrorNote } from "@/components/ErrorState";
+import { DialogForm } from "@/components/DialogForm";
 import { Note } from "@/components/Note";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
@@ -35,62 +35,49 @@ export function RaiseDialog({ account, onClose }: { account: Account; onClose: (
       size="32rem"
       closeOnClickOutside={!busy}
     >
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
+      <DialogForm
+        action="Raise the limit"
+        busy={busy}
+        error={error}
+        disabled={!(epsilon > limit) || reason.trim() === ""}
+        onClose={onClose}
+        onSubmit={submit}
       >
-        <Stack gap="md">
-          <p>
-            The limit is epsilon {formatEpsilon(limit)} at {account.population}. It can be raised and
-            never lowered; sums never start anew.
-          </p>
-          {account.charges > 0 && (
-            <Note tone="wait">
-              Answers were given under the present limit. The statement will say for good “raised
-              after answers were seen”, with the earlier limit beside the new one.
-            </Note>
-          )}
-          <NumberInput
-            label="New limit (epsilon)"
-            description="More than the present one. It bounds what all answers together may tell about one person."
-            min={limit}
-            max={1000}
-            step={0.5}
-            decimalScale={4}
-            required
-            value={epsilon}
-            onChange={(value) => draft.set({ ...draft.value, epsilon: Number(value) })}
-            error={fieldError(error, "epsilon")}
-          />
-          <Textarea
-            label="Reason"
-            description="The researcher and the auditor read it."
-            autosize
-            minRows={3}
-            maxRows={10}
-            maxLength={4000}
-            required
-            value={reason}
-            onChange={(event) => draft.set({ ...draft.value, reason: event.currentTarget.value })}
-            error={fieldError(error, "reason")}
-          />
-          {error && <ErrorNote error={error} />}
-          <Group justify="flex-end" gap="sm">
-            <Button variant="default" onClick={onClose} disabled={busy}>
-              Cancel
-            </Button>
-            <Button
-              type="submit"
-              loading={busy}
-              disabled={!(epsilon > limit) || reason.trim() === ""}
-            >
-              Raise the limit
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+        <p>
+          The limit is epsilon {formatEpsilon(limit)} at {account.population}. It can be raised and
+          never lowered; sums never start anew.
+        </p>
+        {account.charges > 0 && (
+          <Note tone="wait">
+            Answers were given under the present limit. The statement will say for good “raised
+            after answers were seen”, with the earlier limit beside the new one.
+          </Note>
+        )}
+        <NumberInput
+          label="New limit (epsilon)"
+          description="More than the present one. It bounds what all answers together may tell about one person."
+          min={limit}
+          max={1000}
+          step={0.5}
+          decimalScale={4}
+          required
+          value={epsilon}
+          onChange={(value) => draft.set({ ...draft.value, epsilon: Number(value) })}
+          error={fieldError(error, "epsilon")}
+        />
+        <Textarea
+          label="Reason"
+          description="The researcher and the auditor read it."
+          autosize
+          minRows={3}
+          maxRows={10}
+          maxLength={4000}
+          required
+          value={reason}
+          onChange={(event) => draft.set({ ...draft.value, reason: event.currentTarget.value })}
+          error={fieldError(error, "reason")}
+        />
+      </DialogForm>
     </Modal>
   );
 }

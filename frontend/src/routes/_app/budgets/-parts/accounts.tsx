@@ -76,3 +76,9 @@ export const ACCOUNT_COLUMNS: DataColumn<Account>[] = [
     ),
   },
 ];
+
+/** For one person's accounts: where each is, in place of whose. */
+export const PERSON_COLUMNS: DataColumn<Account>[] = [
+  { id: "population", header: "Population", main: true, cell: (account) => account.population },
+  ...ACCOUNT_COLUMNS.filter(({ id }) => id !== "whose"),
+];

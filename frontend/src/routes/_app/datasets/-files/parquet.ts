@@ -17,6 +17,9 @@ const utf8 = new TextDecoder();
 
 export async function parquetColumns(file: Blob): Promise<ParquetColumn[]> {
   const tail = new DataView(await file.slice(Math.max(0, file.size - 8)).arrayBuffer());
+  if (tail.byteLength >= 8 && tail.getUint32(4) === 0x50415245) {
+    throw new Error("This Parquet file is encrypted. Write it anew without encryption.");
+  }
   if (tail.byteLength < 8 || tail.getUint32(4) !== 0x50415231) {
     throw new Error("This file does not end as a Parquet file does. It may be cut short.");
   }
@@ -50,19 +53,41 @@ function topLevel(schema: Map<number, Thrift>[]): ParquetColumn[] {
   return columns;
 }
 
-function kindOf(element: Map<number, Thrift>): ColumnKind {
-  const decimal = element.get(6) === 5; // converted type DECIMAL
+/* Of parquet.thrift: Type (field 1), ConvertedType (6) and the fields of LogicalType (10). */
+const BOOLEAN = 0;
+const INT32 = 1;
+const INT64 = 2;
+const INT96 = 3; // a moment, as older programs write it
+const FLOAT = 4;
+const DOUBLE = 5;
+const FIXED_BYTES = 7;
+const CONVERTED = { decimal: 5, times: [6, 7, 8, 9, 10] };
+const LOGICAL = { decimal: 5, times: [6, 7, 8], uuid: 14, half: 15 };
+
+/** Null: no plain value. Dates and times are texts to the site, whatever they are stored as. */
+function kindOf(element: Map<number, Thrift>): ColumnKind | null {
+  const converted = Number(element.get(6) ?? -1);
+  const stated = element.get(10);
+  const logical = stated instanceof Map ? [...stated.keys()][0] : undefined;
+  const decimal = converted === CONVERTED.decimal || logical === LOGICAL.decimal;
+  if (decimal) return Number(element.get(7) ?? 0) > 0 ? "real" : "integer";
   switch (element.get(1)) {
-    case 0:
+    case BOOLEAN:
       return "boolean";
-    case 1:
-    case 2:
-      return decimal ? "real" : "integer";
-    case 4:
-    case 5:
+    case INT32:
+    case INT64:
+      return CONVERTED.times.includes(converted) || LOGICAL.times.includes(logical ?? -1)
+        ? "category"
+        : "integer";
+    case INT96:
+      return "category";
+    case FLOAT:
+    case DOUBLE:
       return "real";
+    case FIXED_BYTES:
+      return logical === LOGICAL.uuid ? "category" : logical === LOGICAL.half ? "real" : null;
     default:
-      return decimal ? "real" : "category";
+      return "category";
   }
 }
 

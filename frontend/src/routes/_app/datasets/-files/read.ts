@@ -76,7 +76,7 @@ function headerOf(
     }
     folded.add(name.toLowerCase());
     if (kinds.get(name) === null) {
-      unusable.push({ name, why: "holds lists or records, which cannot be taken in" });
+      unusable.push({ name, why: "holds lists, records or bytes, which cannot be taken in" });
     } else if (!NAME.test(name)) {
       unusable.push({
         name: name === "" ? "(no name)" : name,
@@ -142,18 +142,56 @@ export async function scanValues(
   onRows: (rows: number) => void,
   signal: AbortSignal,
 ): Promise<Scan> {
-  const values = header.names.map(() => new Values());
+  const usable = new Set(header.columns.map(({ name }) => name));
+  const values = header.names.map((name) => (usable.has(name) ? new Values() : null));
   const unitAt = header.names.indexOf(unit);
   const units = new Set<string>();
+  const take: Take = (at, text) => {
+    if (at !== unitAt) values[at]?.add(text);
+    else if (units.size < MOST_UNITS) units.add(text);
+  };
+  const rows = await (header.format === "parquet" ? readParquet : readCsv)(
+    file,
+    header,
+    take,
+    onRows,
+    signal,
+  );
+  const proposals = new Map<string, Proposal | null>();
+  const missing = new Set<string>();
+  header.names.forEach((name, at) => {
+    const found = values[at];
+    if (!found || at === unitAt) return;
+    proposals.set(name, found.proposal());
+    if (found.missing) missing.add(name);
+  });
+  return { proposals, missing, rows, units: units.size };
+}
+
+/** Takes a value, as text, of the column at this place in the header. */
+export type Take = (at: number, text: string) => void;
+
+type Reader = (
+  file: File,
+  header: Header,
+  take: Take,
+  onRows: (rows: number) => void,
+  signal: AbortSignal,
+) => Promise<number>;
+
+const readParquet: Reader = async (file, header, take, onRows, signal) => {
+  const { parquetValues } = await import("./parquetValues");
+  const usable = new Set(header.columns.map(({ name }) => name));
+  const columns = [...header.names.entries()].filter(([, name]) => usable.has(name));
+  return parquetValues(file, columns, take, onRows, signal);
+};
+
+const readCsv: Reader = async (file, header, take, onRows, signal) => {
   let rows = -1; // the header is the first record
   const records = new CsvRecords(header.delimiter, (record) => {
     rows += 1;
     if (rows === 0) return;
-    for (let at = 0; at < values.length; at += 1) {
-      if (at === unitAt) {
-        if (units.size < MOST_UNITS) units.add(record[at] ?? "");
-      } else values[at]?.add(record[at] ?? "");
-    }
+    for (let at = 0; at < header.names.length; at += 1) take(at, record[at] ?? "");
   });
   const reader = textOf(file, header.format).getReader();
   try {
@@ -168,12 +206,5 @@ export async function scanValues(
     void reader.cancel().catch(() => {});
   }
   records.end();
-  const proposals = new Map<string, Proposal | null>();
-  const missing = new Set<string>();
-  header.names.forEach((name, at) => {
-    if (at === unitAt) return;
-    proposals.set(name, values[at]?.proposal() ?? null);
-    if (values[at]?.missing) missing.add(name);
-  });
-  return { proposals, missing, rows: Math.max(0, rows), units: units.size };
-}
+  return Math.max(0, rows);
+};

@@ -1,8 +1,7 @@
-import { Button, Group, Modal, Stack, Textarea, TextInput } from "@mantine/core";
-import type { ReactNode } from "react";
+import { Modal, Textarea, TextInput } from "@mantine/core";
 
-import { fieldError, type ApiError } from "@/api/problem";
-import { ErrorNote } from "@/components/ErrorState";
+import { fieldError } from "@/api/problem";
+import { DialogForm } from "@/components/DialogForm";
 import { Note } from "@/components/Note";
 import type { TabProps } from "./Overview";
 import { EditNotice, useEdit, useUpdate } from "./useEdit";
@@ -20,12 +19,12 @@ export function EditWords(props: Props) {
   const { submit, busy, error } = useUpdate(props);
   return (
     <Modal opened onClose={onClose} title="Title and description" size="38rem">
-      <Form
+      <DialogForm
         busy={busy}
         error={error}
         disabled={edit.stale}
         onClose={onClose}
-        onSubmit={() => void submit(edit.value, edit.clear)}
+        onSubmit={() => submit(edit.value, edit.clear)}
       >
         <EditNotice edit={edit} />
         <TextInput
@@ -54,7 +53,7 @@ export function EditWords(props: Props) {
           }}
           error={fieldError(error, "description")}
         />
-      </Form>
+      </DialogForm>
     </Modal>
   );
 }
@@ -66,12 +65,12 @@ export function EditTerms(props: Props) {
   const changed = edit.value !== dataset.terms;
   return (
     <Modal opened onClose={onClose} title="Terms of use" size="38rem">
-      <Form
+      <DialogForm
         busy={busy}
         error={error}
         onClose={onClose}
         disabled={!changed || edit.stale}
-        onSubmit={() => void submit({ terms: edit.value }, edit.clear)}
+        onSubmit={() => submit({ terms: edit.value }, edit.clear)}
       >
         <EditNotice edit={edit} />
         <Textarea
@@ -95,45 +94,7 @@ export function EditTerms(props: Props) {
         {changed && edit.value === "" && (
           <Note>Nobody will have to accept anything any more.</Note>
         )}
-      </Form>
+      </DialogForm>
     </Modal>
-  );
-}
-
-function Form({
-  children,
-  busy,
-  error,
-  disabled = false,
-  onClose,
-  onSubmit,
-}: {
-  children: ReactNode;
-  busy: boolean;
-  error: ApiError | null;
-  disabled?: boolean;
-  onClose: () => void;
-  onSubmit: () => void;
-}) {
-  return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        onSubmit();
-      }}
-    >
-      <Stack gap="md">
-        {children}
-        {error && <ErrorNote error={error} />}
-        <Group justify="flex-end" gap="sm">
-          <Button variant="default" onClick={onClose} disabled={busy}>
-            Cancel
-          </Button>
-          <Button type="submit" loading={busy} disabled={disabled}>
-            Save
-          </Button>
-        </Group>
-      </Stack>
-    </form>
   );
 }

@@ -34,6 +34,10 @@ export default function MockTab({ dataset }: TabProps) {
         }),
       ),
   });
+  const numeric = useMemo(() => {
+    const { columns, rows: made } = mock.data ?? { columns: [], rows: [] };
+    return columns.map((_, place) => made.some((row) => typeof row[place] === "number"));
+  }, [mock.data]);
   return (
     <>
       <Section
@@ -59,7 +63,7 @@ export default function MockTab({ dataset }: TabProps) {
                       <th
                         key={name}
                         scope="col"
-                        data-numeric={typeof mock.data.rows[0]?.[place] === "number" || undefined}
+                        data-numeric={numeric[place] || undefined}
                       >
                         {name}
                       </th>
@@ -73,7 +77,7 @@ export default function MockTab({ dataset }: TabProps) {
                       {row.map((value, place) => (
                         <td
                           key={mock.data.columns[place]}
-                          data-numeric={typeof value === "number" || undefined}
+                          data-numeric={numeric[place] || undefined}
                         >
                           {value === null ? <span className="soft">missing</span> : String(value)}
                         </td>

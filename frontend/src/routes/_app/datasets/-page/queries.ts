@@ -2,22 +2,11 @@
 
 import { queryOptions } from "@tanstack/react-query";
 
-import { api, unwrap, unwrapTagged } from "@/api/client";
+import { api, unwrap } from "@/api/client";
 import type { components } from "@/api/schema";
 
 export type Dataset = components["schemas"]["Dataset"];
 export type Population = components["schemas"]["Population"];
-
-/** With its ETag, which an edit has to name. */
-export function datasetQuery(ref: string) {
-  return queryOptions({
-    queryKey: ["dataset", ref],
-    queryFn: ({ signal }) =>
-      unwrapTagged(
-        api.GET("/api/v1/datasets/{dataset}", { params: { path: { dataset: ref } }, signal }),
-      ),
-  });
-}
 
 export const populationsQuery = queryOptions({
   queryKey: ["datasets", "populations"],

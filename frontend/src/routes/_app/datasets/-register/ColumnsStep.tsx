@@ -20,9 +20,7 @@ export function ColumnsStep({ form, set, tried }: StepProps) {
         access reads this. Numbers outside a range are moved to its nearest end, and values that are
         not listed become missing. Narrow ranges need less noise.
       </p>
-      {form.file !== null && form.file.header.format !== "parquet" && (
-        <FromValues form={form} set={set} file={file} />
-      )}
+      {form.file !== null && <FromValues form={form} set={set} file={file} />}
       <ColumnsEditor
         unit={form.table.unit}
         columns={form.table.columns}

@@ -1,6 +1,7 @@
 import { Button, Checkbox, Stack } from "@mantine/core";
 import { useEffect, useRef, useState } from "react";
 
+import { ApiError } from "@/api/problem";
 import { ErrorNote } from "@/components/ErrorState";
 import { Note } from "@/components/Note";
 import { useSubmit } from "@/hooks/useSubmit";
@@ -51,7 +52,13 @@ export function FromValues({ form, set, file }: Props) {
       );
     } catch (cause) {
       if (cause instanceof DOMException && cause.name === "AbortError") return;
-      throw said("The file cannot be read to its end.", "It may not be UTF-8, or it was changed.");
+      if (cause instanceof ApiError) throw cause;
+      throw said(
+        "The file cannot be read to its end.",
+        form.file.header.format === "parquet"
+          ? "It may be damaged, or it was changed."
+          : "It may not be UTF-8, or it was changed.",
+      );
     }
   });
   return (

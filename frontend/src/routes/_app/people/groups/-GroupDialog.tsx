@@ -1,10 +1,9 @@
-import { Button, Group as Row, Modal, Stack, Textarea, TextInput } from "@mantine/core";
+import { Modal, Textarea, TextInput } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 
 import { api, unwrap, type Schemas } from "@/api/client";
 import { fieldError } from "@/api/problem";
-import { ErrorNote } from "@/components/ErrorState";
-import { DraftNotice } from "@/components/FormSection";
+import { DialogForm } from "@/components/DialogForm";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
 
@@ -39,51 +38,41 @@ export function GroupDialog({
   });
   return (
     <Modal opened onClose={onClose} title={group ? `Change ${group.name}` : "Make a group"}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void submit();
-        }}
+      <DialogForm
+        action={group ? "Save" : "Make the group"}
+        busy={busy}
+        error={error}
+        draft={draft}
+        onClose={onClose}
+        onSubmit={submit}
       >
-        <DraftNotice draft={draft} />
-        <Stack gap="md">
-          <TextInput
-            label="Name"
-            required
-            withAsterisk={false}
-            maxLength={100}
-            data-autofocus
-            value={draft.value.name}
-            onChange={(event) => {
-              const name = event.currentTarget.value;
-              draft.set((before) => ({ ...before, name }));
-            }}
-            error={fieldError(error, "name")}
-          />
-          <Textarea
-            label="What it is for"
-            autosize
-            minRows={2}
-            maxRows={8}
-            maxLength={2000}
-            value={draft.value.description}
-            onChange={(event) => {
-              const description = event.currentTarget.value;
-              draft.set((before) => ({ ...before, description }));
-            }}
-            error={fieldError(error, "description")}
-          />
-          {error && <ErrorNote error={error} />}
-          <Row justify="flex-end" gap="sm">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={busy}>
-              {group ? "Save" : "Make the group"}
-            </Button>
-          </Row>
-        </Stack>
-      </form>
+        <TextInput
+          label="Name"
+          required
+          withAsterisk={false}
+          maxLength={100}
+          data-autofocus
+          value={draft.value.name}
+          onChange={(event) => {
+            const name = event.currentTarget.value;
+            draft.set((before) => ({ ...before, name }));
+          }}
+          error={fieldError(error, "name")}
+        />
+        <Textarea
+          label="What it is for"
+          autosize
+          minRows={2}
+          maxRows={8}
+          maxLength={2000}
+          value={draft.value.description}
+          onChange={(event) => {
+            const description = event.currentTarget.value;
+            draft.set((before) => ({ ...before, description }));
+          }}
+          error={fieldError(error, "description")}
+        />
+      </DialogForm>
     </Modal>
   );
 }

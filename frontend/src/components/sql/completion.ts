@@ -8,11 +8,10 @@ import {
 } from "@codemirror/autocomplete";
 import { SQLDialect } from "@codemirror/lang-sql";
 
-import { columnWords } from "./columns";
-import { groupSize, quoted } from "./examples";
-import type { Dataset } from "./form";
+import type { Schemas } from "@/api/client";
+import { columnWords, groupSize, quoted, type Column } from "./columns";
 
-type Column = Dataset["table"]["columns"][number];
+type Dataset = Schemas["Dataset"];
 
 export const dialect = SQLDialect.define({
   keywords: "select from where group by and or not in between is null true false as",

@@ -24,10 +24,10 @@ import {
 import { tags } from "@lezer/highlight";
 import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 
+import type { Schemas } from "@/api/client";
 import type { FieldError } from "@/api/problem";
 import { nonce } from "@/app/nonce";
 import { completionFor, dialect } from "./completion";
-import type { Dataset } from "./form";
 import classes from "./SqlEditor.module.css";
 
 export interface EditorHandle {
@@ -36,14 +36,16 @@ export interface EditorHandle {
   focus: () => void;
 }
 
-interface Props {
+export interface EditorProps {
   ref?: Ref<EditorHandle>;
   value: string;
   onChange: (value: string) => void;
-  dataset: Dataset;
+  /** Whose columns are offered; without one, the language's own words. */
+  dataset: Schemas["Dataset"] | undefined;
   /** What the site found wrong, by line and column (both from 1). */
   errors: readonly FieldError[];
-  onAsk: () => void;
+  /** Of Ctrl-Enter. */
+  onSend: () => void;
   /** Ids of the texts that describe the field. */
   describedBy: string;
 }
@@ -126,7 +128,7 @@ const plainReplacing = EditorView.domEventHandlers({
 const language = new Compartment();
 
 /** SQL for one dataset. Tab moves on to the next field; Ctrl-Space offers what can be written. */
-export default function SqlEditor(props: Props) {
+export default function SqlEditor(props: EditorProps) {
   const { ref, value, dataset, errors, describedBy } = props;
   const frame = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
@@ -145,7 +147,7 @@ export default function SqlEditor(props: Props) {
           EditorView.cspNonce.of(nonce),
           Prec.highest(
             keymap.of([
-              { key: "Mod-Enter", run: () => (latest.current.onAsk(), true) },
+              { key: "Mod-Enter", run: () => (latest.current.onSend(), true) },
               { key: "Tab", run: acceptCompletion },
             ]),
           ),
@@ -223,10 +225,9 @@ export default function SqlEditor(props: Props) {
   return <div ref={frame} className={classes.editor} data-invalid={errors.length > 0 || undefined} />;
 }
 
-function languageFor(dataset: Dataset): LanguageSupport {
-  return new LanguageSupport(dialect.language, [
-    dialect.language.data.of({ autocomplete: completionFor(dataset) }),
-  ]);
+function languageFor(dataset: EditorProps["dataset"]): LanguageSupport {
+  const offers = dataset && dialect.language.data.of({ autocomplete: completionFor(dataset) });
+  return new LanguageSupport(dialect.language, offers ?? []);
 }
 
 function offsetOf(state: EditorState, line: number, column: number): number {

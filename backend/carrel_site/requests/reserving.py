@@ -1,0 +1,67 @@
+"""Paying for an approved request: both accounts are charged and the run queued, or neither."""
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.requests import RequestState
+from carrel_protocol.jobs import QueryContent
+from carrel_site.audit.log import SITE, record
+from carrel_site.core.db import insert_rows
+from carrel_site.core.errors import Conflict
+from carrel_site.datasets import service as datasets
+from carrel_site.ledger import service as ledger
+from carrel_site.pricing import price
+from carrel_site.requests.models import Request
+from carrel_site.requests.moves import move
+from carrel_site.requests.standing import standing
+from carrel_site.runs.models import Run
+from carrel_site.runs.queueing import queue_query
+from carrel_site.site import Site
+
+
+def queue_approved(session: Session, site: Site, request: Request) -> None:
+    """Pay for a request (locked) that was approved, and queue it.
+
+    Raises `BudgetExceeded` when it cannot be paid, `Conflict` when whoever asked may not any more.
+    """
+    content = QueryContent.model_validate(request.content)
+    population = datasets.population_asked_of(session, request.dataset_id, request.requester_id)
+    if population is None:
+        raise Conflict(
+            "Whoever asked this has no access to the dataset any more.",
+            advice="Give them access again, or reject the request.",
+        )
+    mine = ledger.purse(session, population, request.requester_id).mine
+    standing(session, mine.id).refuse(int(request.price["deadline_ms"]))
+    reserve_and_queue(session, site, request, content, population)
+
+
+def reserve_and_queue(
+    session: Session, site: Site, request: Request, content: QueryContent, population_id: str
+) -> Run:
+    """Reserve at both accounts and queue the run, or raise `BudgetExceeded` and do neither."""
+    accounts = ledger.purse(session, population_id, request.requester_id, lock=True)
+    costs = {
+        account.id: price.cost_of(content, ledger.limits_of(account).orders_milli)
+        for account in accounts
+    }
+    charges = ledger.charges(accounts, costs)
+    deadline_ms = int(request.price["deadline_ms"])
+    move(request, RequestState.QUEUED)
+    request.expires_at = None
+    if request not in session:
+        insert_rows(session, [request])
+    run = queue_query(session, site, request, accounts.mine.id, deadline_ms)
+    entries = ledger.reserve(
+        session,
+        accounts,
+        charges,
+        run_id=run.id,
+        request_id=request.id,
+        mechanism={
+            "noise": [noise.model_dump() for noise in content.noise],
+            "claimed": [claimed.model_dump() for claimed in content.claimed],
+            "mechanism_version": content.mechanism_version,
+        },
+    )
+    record(session, SITE, "run.queued", run.id, request=request.id, entries=entries)
+    return run

@@ -1,0 +1,147 @@
+"""What a worker is given for a run that it claimed: checked against what was approved."""
+
+from sqlalchemy.orm import Session
+
+from carrel_protocol.canonical import tagged_hmac
+from carrel_protocol.jobs import IngestJob, MockJob, QueryContent, QueryJob, StorageGrant
+from carrel_protocol.schema import TableSchema
+from carrel_site.core.clock import now
+from carrel_site.core.security import same
+from carrel_site.datasets import mock_uploads
+from carrel_site.datasets import repository as dataset_rows
+from carrel_site.datasets.models import Dataset, DatasetVersion
+from carrel_site.runs import repository
+from carrel_site.runs.errors import Tampered
+from carrel_site.runs.models import Run
+from carrel_site.site import Site
+
+CHARGED_ACCOUNTS = 2
+"""The researcher's and the population's own."""
+QUERY_GRANT_SECONDS = 60.0
+INGEST_GRANT_SECONDS = 6 * 3600.0
+
+
+def job_of(session: Session, site: Site, run: Run, token: str) -> QueryJob | IngestJob | MockJob:
+    """The job of a run (locked). Raises `Tampered` when what is stored is not what was approved."""
+    job = _query_job if run.kind == "query" else _ingest_job
+    return job(session, site, run, token)
+
+
+def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
+    assert run.request_id is not None
+    approved = repository.approved(session, run.request_id, run.id)
+    if approved is None:
+        raise Tampered("The stored content names no version that there is.")
+    request, version = approved.request, approved.version
+    content = QueryContent.model_validate(request.content)
+    if content.content_hash() != request.content_hash:
+        raise Tampered("The request's content does not match the hash that was approved.")
+    if not approved.logged:
+        raise Tampered("The log names no approval of the request's content.")
+    if approved.held != CHARGED_ACCOUNTS:
+        raise Tampered("The run's charge is not reserved at both accounts.")
+    grant = _grant(site, version.id, version.digest, version.size)
+    commitment = tagged_hmac(
+        site.settings.site_key, "data-commitment/1", [version.id, version.digest]
+    )
+    if not same(commitment, content.data_commitment):
+        raise Tampered("The stored version is not the one that was approved.")
+    return QueryJob(
+        run_id=run.id,
+        epoch=run.epoch,
+        claim_token=token,
+        lease_seconds=site.settings.worker_lease_seconds,
+        deadline_ms=run.deadline_ms,
+        content=content,
+        content_hash=request.content_hash,
+        data=grant,
+    )
+
+
+def _ingest_job(session: Session, site: Site, run: Run, token: str) -> IngestJob | MockJob:
+    version = session.get_one(DatasetVersion, run.version_id)
+    if version.purpose == "mock":
+        return _mock_job(session, site, run, version, token)
+    table = dataset_rows.table_at(session, version.dataset_id, version.revision)
+    source = _grant_of(site, site.storage.upload_path(version.id))
+    assert version.source_digest is not None
+    assert version.source_size is not None
+    return IngestJob(
+        run_id=run.id,
+        epoch=run.epoch,
+        claim_token=token,
+        lease_seconds=site.settings.worker_lease_seconds,
+        version_id=version.id,
+        source_format=version.source_format,
+        table=TableSchema.model_validate(table),
+        source=StorageGrant(
+            path=source,
+            digest=version.source_digest,
+            size=version.source_size,
+            expires_at=now().timestamp() + INGEST_GRANT_SECONDS,
+        ),
+        target_path=site.storage.version_path(version.id),
+        max_expanded_bytes=site.settings.upload_expanded_max_bytes,
+    )
+
+
+def _mock_job(
+    session: Session, site: Site, run: Run, version: DatasetVersion, token: str
+) -> MockJob:
+    dataset = session.get_one(Dataset, version.dataset_id)
+    table = dataset_rows.table_at(session, version.dataset_id, version.revision)
+    again = version.state == "ready"  # then what is kept of it is compared once more
+    path = site.storage.mock_path(version.id)
+    digest = version.digest if again else version.source_digest
+    size = version.size if again else version.source_size
+    assert digest is not None
+    assert size is not None
+    private = None
+    run.compared_with = dataset.version_id
+    if dataset.version_id is not None:
+        current = session.get_one(DatasetVersion, dataset.version_id)
+        private = _grant(site, current.id, current.digest, current.size, INGEST_GRANT_SECONDS)
+        table = dataset.table_schema
+    source = _grant_of(site, path if again else site.storage.upload_path(version.id))
+    return MockJob(
+        run_id=run.id,
+        epoch=run.epoch,
+        claim_token=token,
+        lease_seconds=site.settings.worker_lease_seconds,
+        version_id=version.id,
+        source_format="rows" if again else version.source_format,
+        table=TableSchema.model_validate(table),
+        source=StorageGrant(
+            path=source,
+            digest=digest,
+            size=size,
+            expires_at=now().timestamp() + INGEST_GRANT_SECONDS,
+        ),
+        target_path=path,
+        max_expanded_bytes=site.settings.upload_expanded_max_bytes,
+        max_rows=mock_uploads.MAX_ROWS,
+        private=private,
+    )
+
+
+def _grant_of(site: Site, path: str) -> str:
+    try:
+        return site.storage.grant(path, INGEST_GRANT_SECONDS)
+    except FileNotFoundError:
+        raise Tampered("The uploaded file is gone from the site's disk: upload it again.") from None
+
+
+def _grant(
+    site: Site,
+    version_id: str,
+    digest: str | None,
+    size: int | None,
+    seconds: float = QUERY_GRANT_SECONDS,
+) -> StorageGrant:
+    if digest is None or size is None:
+        raise Tampered("The stored version has no digest.")
+    try:
+        path = site.storage.grant(site.storage.version_path(version_id), seconds)
+    except FileNotFoundError:
+        raise Tampered("The stored version's file is gone.") from None
+    return StorageGrant(path=path, digest=digest, size=size, expires_at=now().timestamp() + seconds)
