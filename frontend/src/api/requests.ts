@@ -23,7 +23,8 @@ export type CodeRequest = Omit<Wire, "kind" | "content" | "price"> & {
 };
 export type RequestSummary = components["schemas"]["RequestSummary"];
 /** A request of which it is known that it is a question: those that were asked as one. */
-export function asQuestion(request: Wire): RequestFull {
+export function asQuestion(answer: object): RequestFull {
+  const request = answer as Wire; // the generated client reads pairs as lists
   if (request.content.kind !== "query" || request.price === null) {
     throw new Error(`Request ${request.id} is no question.`);
   }
