@@ -7,9 +7,10 @@ limits, who asks and what for.
 
 import keyword
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
 
 from carrel_protocol.base import READABLE, Sent
 from carrel_protocol.canonical import tagged_hash
@@ -41,10 +42,19 @@ FilePath = Annotated[
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-Scalar = Annotated[
-    bool | int | float | Annotated[str, StringConstraints(max_length=2000), READABLE] | None,
-    Field(union_mode="left_to_right"),
-]
+_SAFE = 2**53 - 1
+_EXACT = 1e15
+"""Above it a float may come back from a database as an integer with the same digits."""
+
+Number = Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
+# Strict: `true` is no 1, "1" no number, and what was approved is a value of its type.
+Scalar = (
+    Annotated[bool, Strict()]
+    | Annotated[int, Strict(), Field(ge=-_SAFE, le=_SAFE)]
+    | Annotated[Number, Strict()]
+    | Annotated[str, Strict(), StringConstraints(max_length=2000), READABLE]
+    | None
+)
 ParameterValue = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 
@@ -75,8 +85,8 @@ class NumberBound(Sent):
     """A parameter may be any number from `lower` to `upper`, whole ones only if `whole`."""
 
     kind: Literal["number"] = "number"
-    lower: float = Field(allow_inf_nan=False)
-    upper: float = Field(allow_inf_nan=False)
+    lower: Number
+    upper: Number
     whole: bool = False
 
     @model_validator(mode="after")
@@ -180,7 +190,9 @@ class CodeContent(Sent):
         return self
 
     def content_hash(self) -> str:
-        return tagged_hash("request-content/code/1", self.model_dump(mode="json"))
+        body = self.model_dump(mode="json")
+        body["types"] = types_of(self.parameters)
+        return tagged_hash("request-content/code/1", body)
 
     def reach_hash(self) -> str | None:
         """The same for every content that one approval with this `reach` covers.
@@ -190,12 +202,26 @@ class CodeContent(Sent):
         if self.reach is None:
             return None
         body = self.model_dump(mode="json", exclude={"parameters", "purpose"})
-        body["fixed"] = {
-            name: value
-            for name, value in self.model_dump(mode="json")["parameters"].items()
-            if name not in self.reach.bounds
+        fixed = {
+            name: value for name, value in self.parameters.items() if name not in self.reach.bounds
         }
+        body["fixed"] = {name: _plain(value) for name, value in fixed.items()}
+        body["types"] = types_of(fixed)
         return tagged_hash("request-reach/code/1", body)
+
+
+def types_of(parameters: Mapping[str, ParameterValue]) -> dict[str, str | list[str]]:
+    """The parameters' types: in canonical JSON, 18 and 18.0 are one number."""
+    return {
+        name: [type(each).__name__ for each in value]
+        if isinstance(value, tuple)
+        else type(value).__name__
+        for name, value in parameters.items()
+    }
+
+
+def _plain(value: ParameterValue) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def check_program(entry: Entry, files: tuple[SourceFile, ...]) -> None:
