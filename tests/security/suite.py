@@ -20,8 +20,17 @@ from typing import Any
 import pydantic
 
 from carrel_protocol.code import RunLimits
-from carrel_worker.sandbox import EnvironmentDir, Mount, Outcome, Program, Sandbox, SandboxError, Tier
-from carrel_worker.sandbox import drop, limits
+from carrel_worker.sandbox import (
+    EnvironmentDir,
+    Mount,
+    Outcome,
+    Program,
+    Sandbox,
+    SandboxError,
+    Tier,
+    drop,
+    limits,
+)
 
 ATTACKS = Path(__file__).parent / "attacks"
 NAMES = sorted(path.stem for path in ATTACKS.glob("*.py") if path.stem != "got")
@@ -174,10 +183,15 @@ def world() -> Iterator[World]:
         yield World(
             base,
             {
-                **{"port": tcp.getsockname()[1], "socket": f"{base}/socket"},
-                **{"abstract": abstract, "host": str(base), "other": f"{base}/storage/other"},
-                **{"victim": victim.pid, "supervisor": os.getpid()},
-                **{"variable": "CARREL_ATTACK_VARIABLE", "processes": LIMITS["processes"]},
+                "port": tcp.getsockname()[1],
+                "socket": f"{base}/socket",
+                "abstract": abstract,
+                "host": str(base),
+                "other": f"{base}/storage/other",
+                "victim": victim.pid,
+                "supervisor": os.getpid(),
+                "variable": "CARREL_ATTACK_VARIABLE",
+                "processes": LIMITS["processes"],
             },
             victim,
         )

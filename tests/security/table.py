@@ -26,7 +26,9 @@ def _another(words: list[str]) -> Iterator[str]:
         stdout=subprocess.PIPE,
         text=True,
         env=test_attacks._environment(),
-        **{"user": test_attacks.ORDINARY, "group": test_attacks.ORDINARY, "extra_groups": []},
+        user=test_attacks.ORDINARY,
+        group=test_attacks.ORDINARY,
+        extra_groups=[],
     )
     assert done.stdout is not None
     yield from done.stdout

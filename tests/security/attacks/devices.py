@@ -12,7 +12,19 @@ for name in names:
         *("core", "fd", "stdin", "stdout", "stderr"),
     }:
         got(name)
-for name in ("mem", "kmem", "port", "kvm", "vda", "sda", "nvme0n1", "loop0", "fuse", "vsock", "kmsg"):
+for name in (
+    "mem",
+    "kmem",
+    "port",
+    "kvm",
+    "vda",
+    "sda",
+    "nvme0n1",
+    "loop0",
+    "fuse",
+    "vsock",
+    "kmsg",
+):
     for mode in (os.O_RDONLY, os.O_RDWR):
         try:
             os.open("/dev/" + name, mode)

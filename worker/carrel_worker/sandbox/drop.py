@@ -39,7 +39,7 @@ def identity() -> Identity | None:
 
 def place() -> str:
     """A directory of the host's that is mounted over, in a namespace of the launcher's alone."""
-    return next((each for each in ("/mnt", "/media", "/srv", "/opt") if os.path.isdir(each)), "/tmp")  # noqa: S108
+    return next(each for each in ("/mnt", "/media", "/srv", "/opt", "/home") if os.path.isdir(each))
 
 
 def lend(path: Path) -> None:

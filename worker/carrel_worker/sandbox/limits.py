@@ -96,7 +96,7 @@ def tree(root: int, *, most: int = 10_000) -> list[int]:
     return found
 
 
-def _proportional(pid: int) -> int | None:
+def _proportional(pid: int) -> int:
     """Anonymous memory with shared pages divided among those who share them (after a fork)."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
@@ -105,7 +105,8 @@ def _proportional(pid: int) -> int | None:
                     return int(line.split()[1]) * 1024
     except OSError:
         pass
-    return None
+    again = look(pid)
+    return again.memory if again is not None else 0
 
 
 @dataclass
@@ -126,7 +127,7 @@ class Watchdog:
     _seen: dict[tuple[int, int], float] = field(default_factory=dict)
     _asked: float = 0.0
 
-    def verdict(self, root: int) -> Ending | None:
+    def verdict(self, root: int) -> Ending | None:  # noqa: PLR0911 (one a limit)
         """The limit that the tree below `root` has passed by now, or None."""
         now = time.monotonic()
         if now - self._asked >= _CANCEL_PERIOD:
@@ -148,7 +149,7 @@ class Watchdog:
             return "output_size"
         memory = sum(process.memory for process in found)
         if memory > self.limits.memory_bytes and len(found) > 1:
-            memory = sum(_proportional(p.pid) or p.memory for p in found)
+            memory = sum(_proportional(p.pid) for p in found)
         self.peak_bytes = max(self.peak_bytes, memory)
         return "memory" if memory > self.limits.memory_bytes else None
 

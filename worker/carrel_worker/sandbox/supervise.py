@@ -152,7 +152,8 @@ class Sandbox:
             pipe = CappedPipe(limit)
             stack.callback(pipe.hand_over)
             pipes.append(pipe)
-        return _Held(program, opened, result, report, *pipes, stack)
+        stdout, stderr, started = pipes
+        return _Held(program, opened, result, report, stdout, stderr, started, stack)
 
     def _job(self, held: _Held, **more: Any) -> dict[str, Any]:
         program = held.program
@@ -276,9 +277,7 @@ class Sandbox:
         outcome.tier = self.words()
         return outcome
 
-    def _outcome(
-        self, held: _Held, watchdog: Watchdog, ending: Ending | None, end: End
-    ) -> Outcome:
+    def _outcome(self, held: _Held, watchdog: Watchdog, ending: Ending | None, end: End) -> Outcome:
         """What happened: the supervisor's word first, then the runner's."""
         stdout, stderr = held.stdout.text(), held.stderr.text()
         began = held.started.text()

@@ -35,8 +35,12 @@ def payload(items: list[Item]) -> list[bytes]:
     for item in items:
         entries.append(
             {
-                **{"name": item.name, "kind": item.kind, "shape": list(item.shape)},
-                **{"dtype": item.dtype, "offset": offset, "length": len(item.blob)},
+                "name": item.name,
+                "kind": item.kind,
+                "shape": list(item.shape),
+                "dtype": item.dtype,
+                "offset": offset,
+                "length": len(item.blob),
             }
         )
         offset += len(item.blob)
