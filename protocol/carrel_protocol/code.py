@@ -9,7 +9,7 @@ import keyword
 import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
 
 from carrel_protocol.base import READABLE, Sent
 from carrel_protocol.canonical import tagged_hash
@@ -41,10 +41,19 @@ FilePath = Annotated[
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
-Scalar = Annotated[
-    bool | int | float | Annotated[str, StringConstraints(max_length=2000), READABLE] | None,
-    Field(union_mode="left_to_right"),
-]
+_SAFE = 2**53 - 1
+_EXACT = 1e15
+"""Above it a float may come back from a database as an integer with the same digits."""
+
+Number = Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
+# Strict: `true` is no 1, "1" no number, and what was approved is a value of its type.
+Scalar = (
+    Annotated[bool, Strict()]
+    | Annotated[int, Strict(), Field(ge=-_SAFE, le=_SAFE)]
+    | Annotated[Number, Strict()]
+    | Annotated[str, Strict(), StringConstraints(max_length=2000), READABLE]
+    | None
+)
 ParameterValue = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 
@@ -75,8 +84,8 @@ class NumberBound(Sent):
     """A parameter may be any number from `lower` to `upper`, whole ones only if `whole`."""
 
     kind: Literal["number"] = "number"
-    lower: float = Field(allow_inf_nan=False)
-    upper: float = Field(allow_inf_nan=False)
+    lower: Number
+    upper: Number
     whole: bool = False
 
     @model_validator(mode="after")

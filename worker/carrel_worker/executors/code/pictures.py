@@ -44,7 +44,8 @@ def _bare(content: bytes) -> tuple[bytes, int, int, tuple[str, ...]]:
     """The file without what is not pixels, its height and width, and what was left out."""
     if not content.startswith(_SIGNATURE):
         raise BadResult("no PNG file")
-    kept, dropped = [_SIGNATURE], []
+    kept = [_SIGNATURE]
+    dropped: list[str] = []
     order = 0
     for name, chunk in _chunks(content):
         if (name == b"IHDR") != (len(kept) == 1 and not dropped):
