@@ -45,7 +45,7 @@ class Presence:
 
     def _call(self) -> None:
         while not self._stopped.is_set():
-            with contextlib.suppress(Unreachable, OSError):  # the next call may be heard
-                self._site.alive()
-                self._tell()
+            for call in (self._site.alive, self._tell):
+                with contextlib.suppress(Unreachable, OSError):  # the next call may be heard
+                    call()
             self._stopped.wait(self._every)
