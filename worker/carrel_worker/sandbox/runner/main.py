@@ -4,6 +4,7 @@ The code shares this process and may change anything in it. So nothing said here
 outside: the supervisor counts time, memory and processes itself.
 """
 
+import contextlib
 import gc
 import importlib.util
 import io
@@ -47,10 +48,8 @@ def run(job: dict[str, Any]) -> NoReturn:
         _say(job, b"moved")
     finally:
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-            except (OSError, ValueError):
-                pass
         # Not sys.exit: threads that the code left behind would be waited for.
         os._exit(0)
 
@@ -71,7 +70,7 @@ def _check_mounts(job: dict[str, Any]) -> None:
             raise _Moved
 
 
-def _outcome(job: dict[str, Any]) -> dict[str, Any]:
+def _outcome(job: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 (one an ending)
     saved = Saved()
     try:
         value = _execute(job, saved)
@@ -175,7 +174,8 @@ def _load(place: str, path: str) -> types.ModuleType:
     """The file as a module of its name, even where the standard library has that name too."""
     name = path.removesuffix(".py").replace("/", ".")
     spec = importlib.util.spec_from_file_location(name, place)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     if name not in sys.modules:
         sys.modules[name] = module
