@@ -174,10 +174,8 @@ class Wrapped:
 
     def release(self) -> None:
         if self._release >= 0:
-            try:
+            with contextlib.suppress(BrokenPipeError):  # it ended before
                 os.write(self._release, b"x")
-            except BrokenPipeError:
-                pass  # it ended before
             os.close(self._release)
             self._release = -1
 
@@ -208,10 +206,8 @@ class Wrapped:
 
 
 def _reap(pid: int) -> None:
-    try:
+    with contextlib.suppress(ChildProcessError):  # its parent did
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass  # its parent did
 
 
 class Fenced:

@@ -108,10 +108,8 @@ class Forked:
         self._poll.register(control, select.POLLIN)
 
     def release(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the stage is gone, and so is this
             self._control.send(_GO)
-        except OSError:
-            pass  # the stage is gone, and so is this
 
     def ended(self, seconds: float) -> bool:
         return bool(self._poll.poll(seconds * 1000))

@@ -1,0 +1,63 @@
+"""Two hundred runs queued at once leave no process, mount, cgroup, file or descriptor."""
+
+import os
+import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from carrel_worker.sandbox import EnvironmentDir, Mount, Sandbox, SandboxError, cgroups, limits
+from tests.worker.sandbox.programs import LIMITS, function
+
+PROGRAMS = [
+    ("def work(): return 1", {}, "returned"),
+    ("def work(): raise ValueError", {}, "raised"),
+    ("import os\ndef work():\n    if os.fork() == 0:\n        os.setsid()\n        import time\n"
+     "        time.sleep(1000)\n    return 1", {}, "returned"),
+    ("import time\ndef work(): time.sleep(1000)", {"wall_seconds": 0.2}, "wall_time"),
+    ("def work():\n    while True: pass", {"cpu_seconds": 0.1}, "cpu_time"),
+    ("open('/tmp/much', 'wb').write(b'x' * 2**20)\ndef work(): return 'x' * 2**21", {},
+     "output_size"),
+    ("import os\ndef work(): os._exit(1)", {}, "exited"),
+    ("import time\ndef work(): time.sleep(1000)", None, "killed"),
+]  # fmt: skip
+RUNS = 200
+
+
+def _there() -> dict[str, set[str] | int]:
+    found = cgroups.places()
+    groups = {p for parent in (found.memory, found.pids) for p in parent.iterdir()} if found else ()
+    return {
+        "processes": {str(pid) for pid in limits.tree(os.getpid())},
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "mounts": set(Path("/proc/self/mountinfo").read_text().splitlines()),
+        "groups": {str(group) for group in groups if group.name.startswith("carrel-sandbox-")},
+        "files": {str(p) for p in Path(tempfile.gettempdir()).glob("carrel-sandbox-*")},
+        "threads": threading.active_count(),
+    }
+
+
+@pytest.mark.parametrize("warm", [0, 2])
+def test_two_hundred_runs_leave_nothing_behind(warm: int, stored: Path) -> None:
+    try:
+        Sandbox().close()
+    except SandboxError as error:
+        pytest.skip(str(error))
+    before = _there()
+    with Sandbox(warm=warm, staging=[stored]) as sandbox:
+        sandbox.warm_up(EnvironmentDir.running())
+
+        def run(number: int) -> tuple[str, str]:
+            text, update, ending = PROGRAMS[number % len(PROGRAMS)]
+            program = function(text, LIMITS.model_copy(update=update or {}))
+            mounts = [Mount(stored / "df", "df")]
+            outcome = sandbox.run(program, mounts, cancelled=lambda: update is None)
+            return ending, outcome.ending
+
+        with ThreadPoolExecutor(4) as threads:
+            ended = list(threads.map(run, range(RUNS)))
+    assert len(ended) == RUNS
+    assert [pair for pair in ended if pair[0] != pair[1]] == []
+    assert _there() == before
