@@ -18,7 +18,6 @@ from carrel_protocol.plan import QueryPlan
 from carrel_protocol.privacy import MECHANISM_VERSION, Noise
 from carrel_protocol.schema import TableSchema, UnitBounds
 
-
 PackageText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 

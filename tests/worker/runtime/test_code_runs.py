@@ -133,9 +133,9 @@ def test_granted_data_reaches_a_waiting_process(start: Callable[..., RunningWork
             "target_path": f"outputs/run_warm_{number}",
         }
         assert ended(worker, again)["report"]["ending"] == "returned"
-        assert json.loads((worker.storage / f"outputs/run_warm_{number}/0").read_text())["rows"] == [
-            [50, ROWS]
-        ]
+        assert json.loads((worker.storage / f"outputs/run_warm_{number}/0").read_text())[
+            "rows"
+        ] == [[50, ROWS]]
 
 
 def test_findings_come_with_it(worker: RunningWorker) -> None:
