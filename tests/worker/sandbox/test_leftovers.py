@@ -11,18 +11,26 @@ import pytest
 from carrel_worker.sandbox import EnvironmentDir, Mount, Sandbox, SandboxError, cgroups, limits
 from tests.worker.sandbox.programs import LIMITS, function
 
-PROGRAMS = [
+DAEMON = """
+import os, time
+def work():
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(1000)
+    return 1
+"""
+MUCH = "open('/tmp/much', 'wb').write(b'x' * 2**20)\ndef work(): return 'x' * 2**21"
+SLEEP = "import time\ndef work(): time.sleep(1000)"
+PROGRAMS: list[tuple[str, dict[str, float] | None, str]] = [
     ("def work(): return 1", {}, "returned"),
     ("def work(): raise ValueError", {}, "raised"),
-    ("import os\ndef work():\n    if os.fork() == 0:\n        os.setsid()\n        import time\n"
-     "        time.sleep(1000)\n    return 1", {}, "returned"),
-    ("import time\ndef work(): time.sleep(1000)", {"wall_seconds": 0.2}, "wall_time"),
+    (DAEMON, {}, "returned"),
+    (SLEEP, {"wall_seconds": 0.2}, "wall_time"),
     ("def work():\n    while True: pass", {"cpu_seconds": 0.1}, "cpu_time"),
-    ("open('/tmp/much', 'wb').write(b'x' * 2**20)\ndef work(): return 'x' * 2**21", {},
-     "output_size"),
+    (MUCH, {}, "output_size"),
     ("import os\ndef work(): os._exit(1)", {}, "exited"),
-    ("import time\ndef work(): time.sleep(1000)", None, "killed"),
-]  # fmt: skip
+    (SLEEP, None, "killed"),  # cancelled
+]
 RUNS = 200
 
 

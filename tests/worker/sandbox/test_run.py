@@ -87,7 +87,7 @@ def test_data_that_the_other_user_may_not_read_is_refused_until_it_is_lent(
     secret.write_text("the rows")
     secret.chmod(0o600)
     program = function("def work(): return open('/data/closed').read()")
-    with pytest.raises(DataUnreadable, match="drop.lend"):
+    with pytest.raises(DataUnreadable, match=r"drop\.lend"):
         sandbox.run(program, [Mount(secret, "closed")])
     drop.lend(secret)
     assert secret.stat().st_mode & 0o777 == 0o640
