@@ -9,7 +9,7 @@ import keyword
 import math
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
 
 from carrel_protocol.base import READABLE, Sent
 from carrel_protocol.canonical import tagged_hash
@@ -41,8 +41,19 @@ FilePath = Annotated[
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
+
+def _whole(number: float) -> int | float:
+    # 18 and 18.0 have the same canonical JSON, and so the same hash: let them be the same value.
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+# Strict, or 1 would become True, and "18" a number, on the way to somebody's approval.
 Scalar = Annotated[
-    bool | int | float | Annotated[str, StringConstraints(max_length=2000), READABLE] | None,
+    Annotated[bool, Strict()]
+    | Annotated[int, Strict(), Field(gt=-(2**53), lt=2**53)]
+    | Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_whole)]
+    | Annotated[str, StringConstraints(max_length=2000), READABLE]
+    | None,
     Field(union_mode="left_to_right"),
 ]
 ParameterValue = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
