@@ -16,11 +16,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from carrel._code import CodeFunction, Script, function, script
+    from carrel._code_environment import reach
+    from carrel._code_request import CodeRequest
+    from carrel._code_values import CodeResult, Figure
     from carrel._dataset import Dataset
     from carrel._errors import (
         BudgetExceeded,
         CarrelError,
         ChangesRequested,
+        CodeNotAllowed,
         ConfigurationError,
         Conflict,
         ConnectionFailed,
@@ -32,10 +37,13 @@ if TYPE_CHECKING:
         InvalidInput,
         InvalidTransition,
         KindPaused,
+        MockFailed,
         NoBudget,
         NotFound,
         NotReviewer,
         NotSignedIn,
+        OutputHeld,
+        OutputWithheld,
         QueryNotAllowed,
         RateLimited,
         RequestClosed,
@@ -65,6 +73,10 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
+    "carrel._code": ("CodeFunction", "Script", "function", "script"),
+    "carrel._code_environment": ("reach",),
+    "carrel._code_request": ("CodeRequest",),
+    "carrel._code_values": ("CodeResult", "Figure"),
     "carrel._site": ("Site", "connect"),
     "carrel._dataset": ("Dataset",),
     "carrel._schema": ("Column", "MockTable", "Schema"),
@@ -86,6 +98,10 @@ __all__ = [
     "CarrelError",
     "ChangesRequested",
     "ChecksumMismatch",
+    "CodeFunction",
+    "CodeNotAllowed",
+    "CodeRequest",
+    "CodeResult",
     "Column",
     "ConfigurationError",
     "Conflict",
@@ -95,17 +111,21 @@ __all__ = [
     "Dataset",
     "DatasetNotReady",
     "Expr",
+    "Figure",
     "Forbidden",
     "IdempotencyKeyReused",
     "IngestFailed",
     "InvalidInput",
     "InvalidTransition",
     "KindPaused",
+    "MockFailed",
     "MockTable",
     "NoBudget",
     "NotFound",
     "NotReviewer",
     "NotSignedIn",
+    "OutputHeld",
+    "OutputWithheld",
     "Page",
     "Price",
     "Query",
@@ -123,6 +143,7 @@ __all__ = [
     "RunCancelled",
     "RunFailed",
     "Schema",
+    "Script",
     "Site",
     "SiteBroken",
     "SiteUnavailable",
@@ -138,7 +159,10 @@ __all__ = [
     "col",
     "connect",
     "count",
+    "function",
     "lit",
+    "reach",
+    "script",
     "sum_",
 ]
 
