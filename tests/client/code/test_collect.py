@@ -1,6 +1,6 @@
 """What is sent of a function: its text, with all it names, or a refusal that shows the line."""
 
-# ruff: noqa: E731, B008
+# ruff: noqa: E731
 
 import linecache
 import math
@@ -302,12 +302,6 @@ def test_characters_that_cannot_be_seen_are_refused(hidden: str) -> None:
 
 
 def test_decorated_text_with_lines_in_strings_stays_what_it_is() -> None:
-    text = (
-        "def outer():\n"
-        "    def work(df):\n"
-        "        return '''a\n"
-        "    b'''\n"
-        "    return work\n"
-    )
+    text = "def outer():\n    def work(df):\n        return '''a\n    b'''\n    return work\n"
     names = cell(text, "strings.py")
     assert "cannot be taken out" in refusal(names["outer"]())

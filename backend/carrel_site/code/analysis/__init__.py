@@ -1,0 +1,5 @@
+"""What reading a program finds: advice for a reviewer. People decide, and the sandbox holds."""
+
+from carrel_site.code.analysis.run import analyse
+
+__all__ = ["analyse"]
