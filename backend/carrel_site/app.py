@@ -15,6 +15,7 @@ from carrel_site.accounts.router import router as accounts
 from carrel_site.accounts.sessions_router import router as sessions
 from carrel_site.administration.router import router as administration
 from carrel_site.audit.router import router as audit
+from carrel_site.code.router import router as code
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.console import Console
 from carrel_site.core.middleware import Gate
@@ -25,8 +26,10 @@ from carrel_site.datasets.versions_router import router as versions
 from carrel_site.events.router import router as events
 from carrel_site.ledger import restores
 from carrel_site.ledger.router import router as ledger
+from carrel_site.outputs.router import router as outputs
 from carrel_site.requests.router import router as requests
 from carrel_site.runs.internal_router import alive_router as alive
+from carrel_site.runs.internal_router import report_router as report
 from carrel_site.runs.internal_router import router as internal
 from carrel_site.runs.router import router as runs
 from carrel_site.runs.workers_router import router as workers
@@ -92,7 +95,10 @@ def create_app(site: Site | None = None) -> FastAPI:
         saved_queries,
         administration,
         events,
+        code,
+        outputs,
         alive,
+        report,
     ):
         app.include_router(router)
     problems.install(app)

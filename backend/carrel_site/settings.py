@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     """What an uploaded file may hold once it is decompressed."""
     disk_reserve_bytes: int = Field(default=256 * 2**20, ge=0)
     """Kept free on the storage's disk: an upload that would use it up is refused."""
+    mock_runs_at_once: int = Field(default=3, gt=0)
+    """Runs on made-up rows of one person that have not ended."""
+    mock_runs_an_hour: int = Field(default=120, gt=0)
+    """And those that one person may start within an hour."""
     request_max_bytes: int = Field(default=2**20, gt=0)
     """Of a JSON body; uploads and workers' results have caps of their own."""
     result_max_bytes: int = Field(default=32 * 2**20, ge=2 * MAX_ANSWER_BYTES)

@@ -65,9 +65,7 @@ class Program:
         }
         self._environment = environment
         self._packages = [packages] if isinstance(packages, str) else list(packages)
-        self._limits = (
-            limits if limits is None or isinstance(limits, RunLimits) else made(RunLimits, **limits)
-        )
+        self._limits = limits
         self._tried: tuple[str, dict[str, Any]] | None = None
         """The last run on made-up rows, and what it was of."""
 
@@ -130,8 +128,13 @@ class Program:
             "files": files,
             "parameters": self._parameters(parameters),
             "environment": self._environment,
-            "limits": self._limits,
+            "limits": self._limited(environment.limits),
         }
+
+    def _limited(self, most: RunLimits) -> RunLimits | None:
+        if self._limits is None or isinstance(self._limits, RunLimits):
+            return self._limits
+        return made(RunLimits, **{**most.model_dump(), **self._limits})
 
     def _mock_of(self, asked: Mapping[str, Any]) -> str | None:
         if self._tried is None:

@@ -16,6 +16,9 @@
     │   └── QueryNotAllowed       the question does; `errors` says where, the message shows it
     ├── Conflict                  409: it cannot be done as things stand
     │   ├── BudgetExceeded        the answer costs more than is left
+    │   ├── KindNotAllowed        the dataset's rules take no such request
+    │   ├── EnvironmentNotReady   no worker has the packages that code is to run with
+    │   ├── OutputChanged         what lies in the storage is not what was recorded
     │   ├── KindPaused            too many failures; the owner has to look
     │   ├── ReviewRequired        a person has to approve first; `request` is waiting
     │   ├── InvalidTransition     the request's state does not allow it
@@ -246,6 +249,18 @@ class KindPaused(Conflict):
     default_advice = "Write to the site's owner; asking again will not help until they have looked."
 
 
+class KindNotAllowed(Conflict):
+    """The dataset's owner lets nobody ask that: code where only questions are taken."""
+
+
+class EnvironmentNotReady(Conflict):
+    """No worker has built the environment that the code is to run in, or it was retired."""
+
+
+class OutputChanged(Conflict):
+    """What lies in the site's storage is not what was recorded; nothing of it leaves."""
+
+
 class ReviewRequired(Conflict):
     """A person has to approve this first. `request`, if there is one, is waiting for them."""
 
@@ -382,6 +397,9 @@ _BY_CODE: dict[str, type[CarrelError]] = {
     ErrorCode.BUDGET_EXCEEDED: BudgetExceeded,
     ErrorCode.NO_BUDGET: NoBudget,
     ErrorCode.KIND_PAUSED: KindPaused,
+    ErrorCode.KIND_NOT_ALLOWED: KindNotAllowed,
+    ErrorCode.ENVIRONMENT_NOT_READY: EnvironmentNotReady,
+    ErrorCode.OUTPUT_CHANGED: OutputChanged,
     ErrorCode.REVIEW_REQUIRED: ReviewRequired,
     ErrorCode.NOT_REVIEWER: NotReviewer,
     ErrorCode.INVALID_TRANSITION: InvalidTransition,

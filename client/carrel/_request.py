@@ -33,6 +33,7 @@ from carrel._run import Run
 from carrel_protocol.api import requests as wire
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.datasets import CommentText
+from carrel_protocol.code import CodeContent
 from carrel_protocol.jobs import QueryContent
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ _FIRST_LOOK, _LAST_LOOK = 1.0, 10.0
 class RequestData(wire.Request):
     """A request as the site sends it, with a price that prints well."""
 
-    price: Price
+    price: Price | None
 
 
 class Request:
@@ -106,7 +107,7 @@ class Request:
         return self.data.sql
 
     @property
-    def content(self) -> QueryContent:
+    def content(self) -> QueryContent | CodeContent:
         """All that an approval covers."""
         return self.data.content
 
@@ -117,6 +118,8 @@ class Request:
 
     @property
     def price(self) -> Price:
+        if self.data.price is None:
+            raise AttributeError("code has no price: people look at what it returns")
         return self.data.price
 
     @property

@@ -41,21 +41,25 @@ FilePath = Annotated[
 EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
+_SAFE = 2**53 - 1
+_EXACT = 1e15
+"""Above it a float may come back from a database as an integer with the same digits."""
+
 
 def _whole(number: float) -> int | float:
     # 18 and 18.0 have the same canonical JSON, and so the same hash: let them be the same value.
-    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+    return int(number) if number.is_integer() else number
 
 
-# Strict, or 1 would become True, and "18" a number, on the way to somebody's approval.
-Scalar = Annotated[
+Number = Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
+# Strict: `true` is no 1, "1" no number, and what was approved is a value of its type.
+Scalar = (
     Annotated[bool, Strict()]
-    | Annotated[int, Strict(), Field(gt=-(2**53), lt=2**53)]
-    | Annotated[float, Strict(), Field(allow_inf_nan=False), AfterValidator(_whole)]
-    | Annotated[str, StringConstraints(max_length=2000), READABLE]
-    | None,
-    Field(union_mode="left_to_right"),
-]
+    | Annotated[int, Strict(), Field(ge=-_SAFE, le=_SAFE)]
+    | Annotated[Number, Strict(), AfterValidator(_whole)]
+    | Annotated[str, Strict(), StringConstraints(max_length=2000), READABLE]
+    | None
+)
 ParameterValue = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 
@@ -86,8 +90,8 @@ class NumberBound(Sent):
     """A parameter may be any number from `lower` to `upper`, whole ones only if `whole`."""
 
     kind: Literal["number"] = "number"
-    lower: float = Field(allow_inf_nan=False)
-    upper: float = Field(allow_inf_nan=False)
+    lower: Number
+    upper: Number
     whole: bool = False
 
     @model_validator(mode="after")

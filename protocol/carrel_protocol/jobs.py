@@ -7,16 +7,18 @@ was approved is inside `content`; the worker recomputes the hash and runs `conte
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.base import Received, Sent
 from carrel_protocol.canonical import tagged_hash
-from carrel_protocol.code import CodeContent, MockCode
+from carrel_protocol.code import CodeContent, Digest, EnvironmentName, MockCode
 from carrel_protocol.outputs import MAX_ITEMS, Finding, OutputItem, RunReport
 from carrel_protocol.plan import QueryPlan
 from carrel_protocol.privacy import MECHANISM_VERSION, Noise
 from carrel_protocol.schema import TableSchema, UnitBounds
+
+PackageText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class QueryContent(Sent):
@@ -154,6 +156,28 @@ Job = Annotated[QueryJob | IngestJob | MockJob | CodeJob | MockCodeJob, Field(di
 class ClaimRequest(Sent):
     protocol_version: int
     mechanism_version: int
+
+
+class BuiltEnvironment(Sent):
+    """An environment as a worker has it."""
+
+    name: EnvironmentName
+    packages: tuple[PackageText, ...] = Field(default=(), max_length=200)
+    """What it was built from, as 'pandas>=2.2'."""
+    locked: tuple[PackageText, ...] = Field(max_length=2000)
+    """Every package in it, as 'pandas==2.3.3'."""
+    imports: tuple[PackageText, ...] = Field(max_length=5000)
+    """Top-level modules that it adds to the standard library's."""
+    lock_hash: Digest
+    built_at: AwareDatetime
+
+
+class WorkerReport(Sent):
+    """What a worker says of itself when it starts: what it can run, and what holds that."""
+
+    environments: tuple[BuiltEnvironment, ...] = Field(default=(), max_length=100)
+    sandbox: Annotated[str, StringConstraints(max_length=200)] = ""
+    """The tier that it found and what the machine adds, as 'bubblewrap+seccomp+cgroup'."""
 
 
 class Heartbeat(Sent):

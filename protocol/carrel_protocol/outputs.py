@@ -12,7 +12,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from carrel_protocol.base import READABLE, Received
 
@@ -110,15 +110,24 @@ Ending = Literal[
 """How the code ended. A researcher reads it of runs on made-up rows alone."""
 
 
+def _storable(text: str) -> str:
+    """`text` without what no database or JSON document can hold: U+0000 and lone surrogates."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+
+
+Captured = Annotated[str, AfterValidator(_storable)]
+"""What a program wrote."""
+
+
 class RunReport(Received):
     """How a run of code went: private facts, for owners and reviewers."""
 
     ending: Ending
-    message: str = ""
+    message: Captured = ""
     """One line: the exception, or which limit was met."""
-    stdout: str = ""
-    stderr: str = ""
-    traceback: str = ""
+    stdout: Captured = ""
+    stderr: Captured = ""
+    traceback: Captured = ""
     wall_ms: float
     cpu_ms: float
     peak_bytes: int

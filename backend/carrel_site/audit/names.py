@@ -69,8 +69,11 @@ def _uploads(ids: Ids) -> Select[str, str]:
     return query.join(Dataset, Dataset.id == Upload.dataset_id).where(Upload.id.in_(ids))
 
 
+_ASKED: ColumnElement[str] = case((Request.kind == "code", "code of "), else_="question of ")
+
+
 def _requests(ids: Ids) -> Select[str, str]:
-    query = select(Request.id, func.concat("question of ", User.name, " about ", _DATASET))
+    query = select(Request.id, func.concat(_ASKED, User.name, " about ", _DATASET))
     query = query.join(User, User.id == Request.requester_id)
     return query.join(Dataset, Dataset.id == Request.dataset_id).where(Request.id.in_(ids))
 

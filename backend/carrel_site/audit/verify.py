@@ -30,7 +30,7 @@ from carrel_site.core.security import Signer
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.journal import Line
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
-from carrel_site.outputs.models import Output
+from carrel_site.outputs.models import Output, OutputItem
 from carrel_site.runs.models import Run
 from carrel_site.settings import Settings
 
@@ -54,6 +54,8 @@ class Verified:
     """Ledger entries' hashes by the event that named them, until they are found."""
     named_answers: dict[str, tuple[int, str]] = field(default_factory=dict, repr=False)
     """Runs' answers: event and digest, until they are found."""
+    named_released: dict[str, tuple[int, str]] = field(default_factory=dict, repr=False)
+    """What people released of runs' outputs: event and digest, until they are found."""
 
     @property
     def records(self) -> int:
@@ -185,6 +187,8 @@ def _note(event: AuditEvent, verified: Verified) -> None:
             verified.named_entries[digest] = event.sequence
     if "answer" in event.detail:
         verified.named_answers[event.subject] = (event.sequence, event.detail["answer"])
+    if "released" in event.detail:
+        verified.named_released[event.subject] = (event.sequence, event.detail["released"])
 
 
 def _ledger(session: Session, journalled: Journalled, verified: Verified) -> Iterator[None]:
@@ -240,18 +244,44 @@ def _answers(session: Session, verified: Verified) -> Iterator[None]:
     )
     for output in outputs:
         sequence, digest = verified.named_answers.pop(output.run_id, (0, ""))
-        body = QueryAnswer.model_validate(output.answer).model_dump(mode="json")
-        if not sequence or not output.digest == digest == tagged_hash("answer/1", exact(body)):
+        if not sequence or not output.digest == digest == _digest(output):
             raise Broken(
                 f"answer of run {output.run_id}: it is not the one that was recorded"
                 + (f" by audit event {sequence}" if sequence else "")
             )
+        _check_released(session, output, verified)
         verified.answers += 1
         if verified.answers % _STEP == 0:
             yield
+    if verified.named_released:
+        run_id, (sequence, _) = min(verified.named_released.items(), key=lambda item: item[1])
+        raise Broken(f"output of run {run_id}: audit event {sequence} released it, and it is gone")
     if verified.named_answers:
         run_id, (sequence, _) = min(verified.named_answers.items(), key=lambda item: item[1])
         raise Broken(f"answer of run {run_id}: audit event {sequence} recorded it, and it is gone")
+
+
+def _digest(output: Output) -> str:
+    """The digest of what is stored of an output."""
+    if output.items is not None:
+        return tagged_hash("output/1", exact(output.items))
+    body = QueryAnswer.model_validate(output.answer).model_dump(mode="json")
+    return tagged_hash("answer/1", exact(body))
+
+
+def _check_released(session: Session, output: Output, verified: Verified) -> None:
+    """That of what code returned nothing left but what the log names."""
+    if output.items is None:
+        return
+    rows = session.scalars(select(OutputItem).where(OutputItem.run_id == output.run_id))
+    left = [[row.number, row.released] for row in rows if row.released is not None]
+    sequence, digest = verified.named_released.pop(output.run_id, (0, ""))
+    found = tagged_hash("released/1", exact(sorted(left, key=lambda each: each[0])))
+    if (left and not sequence) or (sequence and found != digest):
+        raise Broken(
+            f"output of run {output.run_id}: what left is not what was recorded"
+            + (f" by audit event {sequence}" if sequence else "")
+        )
 
 
 def verify_site(

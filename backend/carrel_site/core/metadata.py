@@ -2,6 +2,7 @@
 
 import carrel_site.accounts.models
 import carrel_site.audit.models
+import carrel_site.code.models
 import carrel_site.core.models
 import carrel_site.datasets.models
 import carrel_site.events.models

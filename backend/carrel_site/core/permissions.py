@@ -28,6 +28,9 @@ class Permission(StrEnum):
     REQUESTS_READ = "requests.read"
     REQUESTS_COMMENT = "requests.comment"
     REQUESTS_REVIEW = "requests.review"
+    ENVIRONMENTS_READ = "environments.read"
+    ENVIRONMENTS_MANAGE = "environments.manage"
+    OUTPUTS_REVIEW = "outputs.review"
     RUNS_DIAGNOSE = "runs.diagnose"
     AUDIT_READ = "audit.read"
     AUDIT_HEAD = "audit.head"
@@ -60,6 +63,9 @@ TABLE: dict[Permission, tuple[frozenset[Role], Scope]] = {
     Permission.REQUESTS_READ: (_EVERYONE, Scope.READ),
     Permission.REQUESTS_COMMENT: (_EVERYONE - {Role.AUDITOR}, Scope.ASK),
     Permission.REQUESTS_REVIEW: (_STAFF, Scope.REVIEW),
+    Permission.ENVIRONMENTS_READ: (_EVERYONE, Scope.READ),
+    Permission.ENVIRONMENTS_MANAGE: (_OWNER, Scope.ADMIN),
+    Permission.OUTPUTS_REVIEW: (_STAFF, Scope.REVIEW),
     Permission.RUNS_DIAGNOSE: (_WATCHERS, Scope.READ),
     Permission.AUDIT_READ: (_WATCHERS, Scope.READ),
     Permission.AUDIT_HEAD: (_EVERYONE, Scope.READ),

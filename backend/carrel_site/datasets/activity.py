@@ -29,6 +29,8 @@ _ALL_READERS = {
     "request.changes_requested": (),
     "request.withdrawn": (),
     "request.expired": (),
+    "output.released": (),
+    "output.withheld": (),
 }
 """The kinds that reviewers see, and what of their detail."""
 _NEWEST = (AuditEvent.at.desc(), AuditEvent.hash.desc())

@@ -7,6 +7,8 @@ directory carries its expiry as its modification time; a beat removes those that
     uploads/   0700  raw uploads, the site's alone, gone once ingest has ended; <id>.pieces while
                      one still arrives
     versions/  0770  laid-out tables and mocks: the worker writes them, as the same user or group
+    outputs/   0770  what approved code returned: the worker writes <run>_<epoch>/<number>
+    released/  0750  what of it left, as it left: <run>_<number>, the site's own copy
     grants/    0711  <random>/<file>
 """
 
@@ -15,20 +17,35 @@ import math
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 from carrel_site.core.errors import PayloadTooLarge
 
 _CHUNK = 1 << 20
 _FILE_MODE = 0o640
+_IN_MEMORY = 8 << 20
 _PARTIAL = ".partial"
 _PIECES = ".pieces"
 _TABLE = ".table"
 _MOCK = ".mock.jsonl"
+_DIRECTORIES = (
+    ("uploads", 0o700),
+    ("versions", 0o770),
+    ("outputs", 0o770),
+    ("released", 0o750),
+    ("grants", 0o711),
+)
+
+
+class DigestMismatch(Exception):
+    """A stored file is not what was recorded of it."""
 
 
 class PathOutsideStorage(ValueError):
@@ -91,7 +108,7 @@ class Storage:
     def prepare(self) -> None:
         """Make the directories. Partial uploads of an earlier process are removed."""
         self.root.mkdir(mode=0o750, parents=True, exist_ok=True)
-        for name, mode in (("uploads", 0o700), ("versions", 0o770), ("grants", 0o711)):
+        for name, mode in _DIRECTORIES:
             directory = self.root / name
             if not directory.is_dir():
                 directory.mkdir(exist_ok=True)
@@ -186,6 +203,87 @@ class Storage:
     def laid_out(self) -> set[str]:
         """The versions that have anything below `versions/`."""
         return {path.name.lstrip(".").split(".")[0] for path in (self.root / "versions").iterdir()}
+
+    # What code returned
+
+    @staticmethod
+    def output_path(run_id: str, epoch: int) -> str:
+        """Where a run leaves what it returns under this epoch: no other claim writes there."""
+        return f"outputs/{_plain(run_id)}_{epoch}"
+
+    @staticmethod
+    def released_path(run_id: str, number: int) -> str:
+        """Where an item is as it left."""
+        return f"released/{_plain(run_id)}_{number}"
+
+    def take(self, relative: str, digest: str, size: int) -> IO[bytes]:
+        """A copy, nobody else's, of the file at `relative`, which has this digest and size.
+
+        Raises `DigestMismatch` when it has not, is no plain file, or is gone. A copy, since the
+        file may be changed by whoever wrote it while it is read.
+        """
+        copy: IO[bytes] = SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        sha256, left = hashlib.sha256(), size + 1
+        try:
+            with self._plain_file(relative) as file:
+                while left > 0 and (chunk := file.read(min(_CHUNK, left))):
+                    left -= len(chunk)
+                    sha256.update(chunk)
+                    copy.write(chunk)
+        except BaseException:
+            copy.close()
+            raise
+        if left != 1 or sha256.hexdigest() != digest:
+            copy.close()
+            raise DigestMismatch(f"{relative} does not hold what was recorded.")
+        copy.seek(0)
+        return copy
+
+    def put_released(self, run_id: str, number: int, content: IO[bytes]) -> None:
+        """Keep an item as it leaves, whole and synced; one that is there is replaced."""
+        target = self._at(self.released_path(run_id, number))
+        partial = target.with_name(f"{target.name}.{secrets.token_hex(8)}{_PARTIAL}")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                shutil.copyfileobj(content, file, _CHUNK)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.rename(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        _sync_directory(target.parent)
+
+    def returned(self) -> dict[str, float]:
+        """What lies below `outputs/`: the name of each, and when it was made (POSIX time)."""
+        return {path.name: path.lstat().st_mtime for path in (self.root / "outputs").iterdir()}
+
+    def discard_returned(self, name: str) -> None:
+        path = self._at(f"outputs/{_plain(name)}")
+        shutil.rmtree(path, ignore_errors=True) if not path.is_symlink() else path.unlink()
+
+    def _plain_file(self, relative: str) -> IO[bytes]:
+        """The file, opened with no symbolic link below the root followed."""
+        parts = PurePosixPath(relative).parts
+        self._at(relative)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        try:
+            below = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                for part in parts[:-1]:
+                    deeper = os.open(part, flags | os.O_DIRECTORY, dir_fd=below)
+                    os.close(below)
+                    below = deeper
+                descriptor = os.open(parts[-1], flags, dir_fd=below)
+            finally:
+                os.close(below)
+        except OSError as error:
+            raise DigestMismatch(f"{relative} is not there as a plain file.") from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise DigestMismatch(f"{relative} is no plain file.")
+        return os.fdopen(descriptor, "rb")
 
     # Grants
 

@@ -67,6 +67,19 @@ def vote_cast(session: Session, request: Request, reviewer_id: str) -> None:
     publish(session, "request", {"id": request.id, "state": request.state}, [reviewer_id])
 
 
+def output_held(session: Session, run_id: str, request_id: str, people: Iterable[str]) -> None:
+    """What code returned waits for `people`. Named one by one: by its role a stream would reach a
+    reviewer who is also whoever asked, before the public time."""
+    data = {"id": run_id, "request_id": request_id, "state": "held"}
+    publish(session, "output", data, people)
+
+
+def output_decided(session: Session, request: Request, run_id: str, state: str) -> None:
+    """People released or withheld what code returned, and its run has publicly ended."""
+    data = {"id": run_id, "request_id": request.id, "state": state}
+    publish(session, "output", data, [request.requester_id], READERS)
+
+
 class Asking(NamedTuple):
     """Who asked what a run answers, and when."""
 

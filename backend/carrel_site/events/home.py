@@ -21,6 +21,7 @@ from carrel_site.datasets.models import Dataset, Population
 from carrel_site.events import repository
 from carrel_site.ledger import service as ledger
 from carrel_site.ledger.models import LedgerAccount
+from carrel_site.outputs import reading
 from carrel_site.requests.models import OPEN_STATES, Request
 from carrel_site.requests.waiting import waits_for
 from carrel_site.runs.models import Run, Worker
@@ -32,15 +33,17 @@ LOW = 0.1
 MOST_COUNTED = 1000
 LATELY = timedelta(days=30)
 
+_ASKS = {"query": "asks about", "code": "asks to run code on"}
+_MINE = {"query": "your question about", "code": "your code on"}
 _MINE_TO_DO = {
-    RequestState.CHANGES_REQUESTED.value: "Changes were asked for: your question about {dataset}",
-    RequestState.OVER_BUDGET.value: "Approved, but over budget: your question about {dataset}",
+    RequestState.CHANGES_REQUESTED.value: "Changes were asked for: {asked} {dataset}",
+    RequestState.OVER_BUDGET.value: "Approved, but over budget: {asked} {dataset}",
 }
 
 
 def read(session: Session, caller: Caller) -> Home:
     """The caller's home page."""
-    parts = (_to_review, _mine_to_do, _empty)
+    parts = (_to_review, _to_decide, _mine_to_do, _empty)
     waiting = sorted(
         (item for part in parts for item in part(session, caller)), key=lambda item: item.at
     )
@@ -79,6 +82,7 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
         .add_columns(
             Request.updated_at,
             Request.purpose,
+            Request.kind,
             Dataset.title,
             Dataset.name,
             User.name.label("who"),
@@ -89,7 +93,7 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
     return [
         WorkItem(
             kind="request.review",
-            title=f"To review: {row.who} asks about {row.title or row.name}",
+            title=f"To review: {row.who} {_ASKS[row.kind]} {row.title or row.name}",
             link=f"/requests/{row.id}",
             at=row.updated_at,
             subject=row.id,
@@ -99,11 +103,30 @@ def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
     ]
 
 
+def _to_decide(session: Session, caller: Caller) -> list[WorkItem]:
+    """What code returned, for whoever reviews and has not voted on it; never their own."""
+    if not caller.may(Permission.OUTPUTS_REVIEW):
+        return []
+    wanted = reading.Wanted(caller_id=caller.user_id, mine_to_decide=True, oldest_first=True)
+    return [
+        WorkItem(
+            kind="output.decide",
+            title=f"To release: what {row.requester.name}'s code on {row.dataset} returned",
+            link=f"/outputs/{row.output.run_id}",
+            at=row.output.recorded_at,
+            subject=row.output.run_id,
+            body=row.request.purpose,
+        )
+        for row in reading.page(session, wanted, None, SHOWN)
+    ]
+
+
 def _mine_to_do(session: Session, caller: Caller) -> list[WorkItem]:
     query = (
         select(
             Request.id,
             Request.state,
+            Request.kind,
             Request.updated_at,
             Request.purpose,
             Dataset.title,
@@ -120,7 +143,9 @@ def _mine_to_do(session: Session, caller: Caller) -> list[WorkItem]:
     return [
         WorkItem(
             kind=f"request.{row.state}",
-            title=_MINE_TO_DO[row.state].format(dataset=row.title or row.name),
+            title=_MINE_TO_DO[row.state].format(
+                asked=_MINE[row.kind], dataset=row.title or row.name
+            ),
             link=f"/requests/{row.id}",
             at=row.updated_at,
             subject=row.id,

@@ -12,8 +12,12 @@ class Kind(StrEnum):
     REQUEST_EXPIRED = "request.expired"
     REQUEST_COMMENTED = "request.commented"
     RUN_ANSWERED = "run.answered"
+    RUN_HELD = "run.held"
     RUN_FAILED = "run.failed"
     RUN_EXPIRED = "run.expired"
+    OUTPUT_HELD = "output.held"
+    OUTPUT_RELEASED = "output.released"
+    OUTPUT_WITHHELD = "output.withheld"
     ACCESS_GIVEN = "access.given"
     ACCESS_TAKEN = "access.taken"
     LIMIT_RAISED = "limit.raised"
@@ -33,6 +37,9 @@ IMPORTANT = frozenset(
         Kind.RUN_ANSWERED,
         Kind.RUN_FAILED,
         Kind.RUN_EXPIRED,
+        Kind.OUTPUT_HELD,
+        Kind.OUTPUT_RELEASED,
+        Kind.OUTPUT_WITHHELD,
         Kind.ACCESS_GIVEN,
         Kind.VERSION_FAILED,
         Kind.WORKER_SILENT,

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Role
-from carrel_protocol.api.requests import RequestState, RunState
+from carrel_protocol.api.requests import OutputState, RequestState, RunState
 from carrel_site.accounts.models import User
 from carrel_site.core.clock import now
 from carrel_site.core.db import insert_rows
@@ -33,29 +33,35 @@ WAITED = timedelta(seconds=30)
 _LONGEST_BODY = 500
 
 _DECIDED = {
-    RequestState.QUEUED: (Kind.REQUEST_APPROVED, "Approved: your question about {dataset}"),
+    RequestState.QUEUED: (Kind.REQUEST_APPROVED, "Approved: {asked} {dataset}"),
     RequestState.OVER_BUDGET: (
         Kind.REQUEST_OVER_BUDGET,
-        "Approved, but over budget: your question about {dataset}",
+        "Approved, but over budget: {asked} {dataset}",
     ),
     RequestState.CHANGES_REQUESTED: (
         Kind.REQUEST_RETURNED,
-        "Returned for changes: your question about {dataset}",
+        "Returned for changes: {asked} {dataset}",
     ),
-    RequestState.REJECTED: (Kind.REQUEST_REJECTED, "Rejected: your question about {dataset}"),
+    RequestState.REJECTED: (Kind.REQUEST_REJECTED, "Rejected: {asked} {dataset}"),
     RequestState.EXPIRED: (
         Kind.REQUEST_EXPIRED,
-        "Expired without an answer: your question about {dataset}",
+        "Expired without an answer: {asked} {dataset}",
     ),
 }
 _ENDED = {
-    RunState.SUCCEEDED: (Kind.RUN_ANSWERED, "Answered: your question about {dataset}"),
-    RunState.FAILED: (Kind.RUN_FAILED, "Failed: your question about {dataset}"),
+    RunState.SUCCEEDED: (Kind.RUN_ANSWERED, "Answered: {asked} {dataset}"),
+    RunState.FAILED: (Kind.RUN_FAILED, "Failed: {asked} {dataset}"),
     RunState.EXPIRED: (
         Kind.RUN_EXPIRED,
-        "No worker took it, and it was refunded: your question about {dataset}",
+        "No worker took it, and it was refunded: {asked} {dataset}",
     ),
 }
+_CODE_ENDED = _ENDED | {
+    RunState.SUCCEEDED: (Kind.RUN_HELD, "Under review: what {asked} {dataset} returned"),
+    RunState.EXPIRED: (Kind.RUN_EXPIRED, "No worker took it: {asked} {dataset}"),
+}
+_ASKED = {"query": "your question about", "code": "your code on"}
+"""What is said of a request to whoever made it, by its kind."""
 
 
 def notify(
@@ -96,12 +102,15 @@ def notify(
 def submitted(session: Session, request: Request, *, edited: bool = False) -> None:
     """A request waits for people: those whose vote it asks for are told."""
     who = session.scalars(select(User.name).where(User.id == request.requester_id)).one()
-    what = "edited a question" if edited else "asks"
+    if request.kind == "code":
+        what = "edited code to run on" if edited else "asks to run code on"
+    else:
+        what = "edited a question about" if edited else "asks about"
     notify(
         session,
         waiting.asked(session, request),
         Kind.REQUEST_SUBMITTED,
-        f"To review: {who} {what} about {_dataset_name(session, request.dataset_id)}",
+        f"To review: {who} {what} {_dataset_name(session, request.dataset_id)}",
         body=request.purpose,
         link=_request_link(request.id),
         subject=request.id,
@@ -122,7 +131,7 @@ def decided(session: Session, request: Request, reason: str = "") -> None:
         session,
         [request.requester_id],
         kind,
-        title.format(dataset=_dataset_name(session, request.dataset_id)),
+        _about(title, session, request.kind, request.dataset_id),
         body=reason,
         link=_request_link(request.id),
         subject=request.id,
@@ -144,7 +153,8 @@ def commented(session: Session, request: Request, author_id: str, text: str) -> 
         session,
         active,
         Kind.REQUEST_COMMENTED,
-        f"{who} commented on a question about {dataset}",
+        f"{who} commented on {'code for' if request.kind == 'code' else 'a question about'} "
+        f"{dataset}",
         body=text,
         link=_request_link(request.id),
         subject=request.id,
@@ -153,7 +163,7 @@ def commented(session: Session, request: Request, author_id: str, text: str) -> 
 
 def run_ended(session: Session, run: Run, asking: Asking) -> None:
     """A run's end became public: whoever asked is told, unless they have waited for it."""
-    told = _ENDED.get(RunState(run.state))
+    told = (_CODE_ENDED if run.kind == "code" else _ENDED).get(RunState(run.state))
     if told is None or now() - asking.asked_at <= WAITED:
         return
     assert run.request_id is not None
@@ -162,10 +172,48 @@ def run_ended(session: Session, run: Run, asking: Asking) -> None:
         session,
         [asking.requester_id],
         kind,
-        title.format(dataset=_dataset_name(session, asking.dataset_id)),
+        _about(title, session, run.kind, asking.dataset_id),
         link=_request_link(run.request_id),
         subject=run.request_id,
     )
+
+
+def output_held(session: Session, request: Request, run_id: str) -> None:
+    """What code returned waits for people, who are told before its researcher learns that it is
+    there: never its researcher, whatever their role."""
+    who = session.scalars(select(User.name).where(User.id == request.requester_id)).one()
+    people = waiting.asked(session, request)
+    notify(
+        session,
+        people,
+        Kind.OUTPUT_HELD,
+        f"To release: what {who}'s code on {_dataset_name(session, request.dataset_id)} returned",
+        body=request.purpose,
+        link=f"/outputs/{run_id}",
+        subject=run_id,
+    )
+    changes.output_held(session, run_id, request.id, people)
+
+
+def output_decided(
+    session: Session, request: Request, run_id: str, state: OutputState, reason: str
+) -> None:
+    """People decided what becomes of what code returned: its researcher is told."""
+    resolve(session, run_id, Kind.OUTPUT_HELD)
+    released = state is OutputState.RELEASED
+    title = "Released: what {asked} {dataset} returned"
+    if not released:
+        title = "Withheld: what {asked} {dataset} returned"
+    notify(
+        session,
+        [request.requester_id],
+        Kind.OUTPUT_RELEASED if released else Kind.OUTPUT_WITHHELD,
+        _about(title, session, request.kind, request.dataset_id),
+        body=reason,
+        link=_request_link(request.id),
+        subject=request.id,
+    )
+    changes.output_decided(session, request, run_id, state.value)
 
 
 def access_given(session: Session, dataset: Dataset, user_id: str) -> None:
@@ -269,6 +317,10 @@ def _dataset_name(session: Session, dataset_id: str) -> str:
         select(Dataset.title, Dataset.name).where(Dataset.id == dataset_id)
     ).one()
     return title or name
+
+
+def _about(title: str, session: Session, kind: str, dataset_id: str) -> str:
+    return title.format(asked=_ASKED[kind], dataset=_dataset_name(session, dataset_id))
 
 
 def _population_name(session: Session, account: LedgerAccount) -> str:

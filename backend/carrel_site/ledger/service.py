@@ -220,6 +220,31 @@ def refund(session: Session, run_id: str) -> list[str]:
     return _end(session, run_id, "refund")
 
 
+def note_unbounded(
+    session: Session,
+    population_ids: list[str],
+    user_id: str,
+    *,
+    run_id: str,
+    request_id: str,
+    detail: dict[str, Any],
+) -> list[str]:
+    """Note that an output with no formal bound left, at the accounts of each population: the
+    researcher's and its own. It costs nothing, and counts; returns the entries' hashes."""
+    ids = {
+        account.id
+        for population_id in population_ids
+        for account in purse(session, population_id, user_id)
+    }
+    return _append(
+        session,
+        [
+            _Movement(account, "unbounded", NOTHING, detail, run_id=run_id, request_id=request_id)
+            for account in repository.locked(session, ids)
+        ],
+    )
+
+
 def refusal(account: LedgerAccount, charge: Cost) -> BudgetExceeded:
     """The error that says which account cannot pay, and by how much."""
     whose = "Your budget" if account.user_id is not None else "The budget of everyone together"

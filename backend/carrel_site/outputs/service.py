@@ -44,11 +44,11 @@ _WITHHOLD = (
     update(Output)
     .where(
         Output.run_id == bindparam("run"),
-        # As `states.step` would have it: what its researcher may still withhold.
+        # As `states.step` would have it. Of a run that has not publicly ended nobody has decided.
         Output.state.in_(
             state.value
             for state, targets in states.OUTPUT.items()
-            if targets.get(OutputState.WITHHELD) is states.Mover.RESEARCHER
+            if OutputState.WITHHELD in targets
         ),
     )
     .values(state=OutputState.WITHHELD.value)

@@ -26,6 +26,8 @@ MS_PER_ROW_AND_CONDITION = 0.02e-3
 MS_PER_ROW_AND_GROUP_COLUMN = 0.1e-3
 MS_PER_VALUE = 0.07
 """One draw of exact discrete noise, with its interval: for each key of each primitive."""
+CODE_MARGIN_MS = 1000.0
+"""Starting a sandbox, and checking what it returned."""
 
 
 def predicted_ms(rows: int, lowered: Lowered, plan: QueryPlan) -> float:
@@ -49,6 +51,17 @@ def deadline_ms(rows: int, lowered: Lowered, plan: QueryPlan, *, extra_rungs: in
     while FIRST_RUNG_MS << rung < 2 * predicted_ms(rows, lowered, plan) and rung < LAST_RUNG:
         rung += 1
     return FIRST_RUNG_MS << min(rung + extra_rungs, LAST_RUNG)
+
+
+def code_deadline_ms(wall_seconds: float) -> int:
+    """D of a run of code: the smallest rung at or above the longest it may take.
+
+    What its worker does before and after comes on top; beyond a second it waits for the next rung.
+    """
+    rung = 0
+    while FIRST_RUNG_MS << rung < 1000 * wall_seconds + CODE_MARGIN_MS:
+        rung += 1
+    return FIRST_RUNG_MS << rung
 
 
 def visible_at(

@@ -15,6 +15,7 @@ from carrel_protocol.api.requests import (
     RequestState,
     Standing,
 )
+from carrel_protocol.code import CodeContent
 from carrel_protocol.jobs import QueryContent
 from carrel_site.accounts.models import User
 from carrel_site.core.http import Caller
@@ -36,6 +37,8 @@ _UNDECIDED = (_S.SUBMITTED, _S.CHANGES_REQUESTED)
 def background(session: Session, caller: Caller, request: Request) -> RequestBackground:
     """What `caller` may know of a request that they may see."""
     dataset = session.get_one(Dataset, request.dataset_id)
+    if request.kind == "code":
+        return _of_code(session, request, dataset)
     content = QueryContent.model_validate(request.content)
     try:
         purse = ledger.purse(session, dataset.population_id, request.requester_id)
@@ -49,6 +52,23 @@ def background(session: Session, caller: Caller, request: Request) -> RequestBac
         standing=standing_of(session, purse.mine.id) if purse else None,
         policy=DatasetPolicy.model_validate(dataset.policy),
         policy_changed=dataset.policy_revision != content.policy_revision,
+    )
+
+
+def _of_code(session: Session, request: Request, dataset: Dataset) -> RequestBackground:
+    """Code takes nothing of a budget, and how it ends counts against nobody."""
+    content = CodeContent.model_validate(request.content)
+    rules = [session.get_one(Dataset, one.dataset_id) for one in content.data]
+    return RequestBackground(
+        history=_history(session, request.requester_id),
+        mine=None,
+        together=None,
+        standing=None,
+        policy=DatasetPolicy.model_validate(dataset.policy),
+        policy_changed=any(
+            each.policy_revision != one.policy_revision
+            for each, one in zip(rules, content.data, strict=True)
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from carrel_site.core.db import inline
 from carrel_site.core.models import Timestamp
 from carrel_site.datasets import repository as datasets
 from carrel_site.datasets.models import Dataset
+from carrel_site.outputs.models import Output
 from carrel_site.requests import waiting
 from carrel_site.requests.models import Request, Vote
 from carrel_site.runs.models import Run
@@ -75,6 +76,8 @@ class Listed(NamedTuple):
     requester_id: str
     requester_name: str
     requester_email: str
+    output: str | None
+    """The state of what code returned, as it is."""
     run: Run | None
 
 
@@ -113,13 +116,15 @@ def page(
             User.id,
             User.name,
             User.email,
+            Output.state,
             Run,
         )
         .join(ids, ids.c.id == Request.id)
         .join(Dataset, Dataset.id == Request.dataset_id)
         .join(User, User.id == Request.requester_id)
         .outerjoin(Run, Run.request_id == Request.id)
-        .options(load_only(Run.id, Run.state, Run.claimed_at, Run.closed_at))
+        .outerjoin(Output, Output.run_id == Run.id)
+        .options(load_only(Run.id, Run.kind, Run.state, Run.claimed_at, Run.closed_at))
     )
     query = _ordered(query, Request.created_at, Request.id, wanted)
     return [Listed(*row) for row in session.execute(query)]

@@ -39,6 +39,10 @@ class Request(Base):
             postgresql_using="gin",
         ),
         Index("ix_requests_expiry", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+        Index("ix_requests_reach", "reach_hash", postgresql_where=text("reach_hash IS NOT NULL")),
+        Index(
+            "ix_requests_covered_by", "covered_by", postgresql_where=text("covered_by IS NOT NULL")
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -53,11 +57,20 @@ class Request(Base):
     content: Mapped[dict[str, Any]] = mapped_column(JSONB)
     content_hash: Mapped[str]
     price: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Of code nothing but words for lists: it has no price."""
     memo_key: Mapped[str]
     """Empty once the request has ended without an answer: failures are not remembered."""
     votes_needed: Mapped[int]
     reviewer_groups: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     """Ids of the groups that the rule named when this was asked or edited; never taken back."""
+    also_datasets: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    """Ids of the datasets that code is given beside the first, `dataset_id`."""
+    reach_hash: Mapped[str | None]
+    """What an approval of this covers, where it covers more than this; see `code.reach`."""
+    covered_by: Mapped[str | None] = mapped_column(ForeignKey("requests.id"))
+    """The request whose approval covers this one."""
+    mock_run_id: Mapped[str | None] = mapped_column(ForeignKey("mock_runs.run_id"))
+    """The run on made-up rows that reviewers are shown."""
     round: Mapped[int]
     """Raised by every edit; only votes of the current round count."""
     version: Mapped[int]

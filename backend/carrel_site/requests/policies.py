@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping, Set
 from typing import Literal
 
-from carrel_protocol.api.datasets import DatasetPolicy
+from carrel_protocol.api.datasets import AskKind, DatasetPolicy
+from carrel_site.requests.errors import KindNotAllowed
 from carrel_site.requests.models import Request, Vote
 
 
@@ -14,6 +15,13 @@ def approval(
     if policy.auto_approve and not review and share <= policy.auto_approve_share:
         return "automatic"
     return "review"
+
+
+def check_kind(policy: DatasetPolicy, dataset: str, kind: AskKind) -> None:
+    """Raise `KindNotAllowed` unless this may be asked of the dataset."""
+    if kind not in policy.kinds:
+        what = {"query": "Questions", "code": "Code", "black_box": "Black boxes"}[kind]
+        raise KindNotAllowed(f"{what} may not be asked of the dataset {dataset!r}.")
 
 
 def counts(vote: Vote, request: Request) -> bool:

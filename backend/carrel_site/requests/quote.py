@@ -59,6 +59,7 @@ def quote(
 ) -> Quote:
     """Work out what `ask` means and costs for `caller`; reserves and reads nothing."""
     dataset = datasets.get_answerable(session, caller, ask.dataset)
+    policies.check_kind(dataset.policy, dataset.dataset.name, "query")
     table = dataset.table
     plan = _plan(ask, dataset)
     bounds = effective_bounds(table, ask.bounds)

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from carrel_protocol.api.requests import RequestState
 from carrel_protocol.jobs import QueryContent
 from carrel_site.audit.log import SITE, record
+from carrel_site.code.queueing import queue_code
 from carrel_site.core.db import insert_rows
 from carrel_site.core.errors import Conflict
 from carrel_site.datasets import service as datasets
@@ -19,10 +20,13 @@ from carrel_site.site import Site
 
 
 def queue_approved(session: Session, site: Site, request: Request) -> None:
-    """Pay for a request (locked) that was approved, and queue it.
+    """Pay for a request (locked) that was approved, and queue it. Code has no price.
 
     Raises `BudgetExceeded` when it cannot be paid, `Conflict` when whoever asked may not any more.
     """
+    if request.kind == "code":
+        queue_code(session, site, request)
+        return
     content = QueryContent.model_validate(request.content)
     population = datasets.population_asked_of(session, request.dataset_id, request.requester_id)
     if population is None:

@@ -33,7 +33,7 @@ from carrel_site.runs import repository as run_rows
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
 
-_EDITED = "Edited the request; earlier votes no longer count."
+EDITED = "Edited the request; earlier votes no longer count."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def submit(session: Session, site: Site, caller: Caller, asked: RequestCreate) -
     quoted = quote(session, caller, asked, purpose=asked.purpose, review=asked.review)
     quoted.dataset.check_terms()
     dataset = quoted.dataset.dataset
-    earlier = _asked_before(session, quoted.memo_key)
+    earlier = asked_before(session, quoted.memo_key)
     if earlier is not None:
         record(session, caller.user_id, "request.reused", earlier.id)
         return Asked(earlier, reused=True, dataset_name=dataset.name, run=None)
@@ -110,6 +110,10 @@ def edit(
 ) -> Request:
     """Ask something else in place of what was returned or not yet decided; voids its votes."""
     request = own(session, caller, request_id)
+    if request.kind != "query":
+        raise Conflict(
+            "This request is no question.", advice=f"PATCH /code_requests/{request.id} edits it."
+        )
     if etag.removeprefix("W/") != etag_of(request):
         raise PreconditionFailed("The request has changed since you read it.")
     if request.state not in (RequestState.SUBMITTED, RequestState.CHANGES_REQUESTED):
@@ -127,11 +131,11 @@ def edit(
     purpose = request.purpose if change.purpose is None else change.purpose
     quoted = quote(session, caller, asked, purpose=purpose, review=True)
     quoted.dataset.check_terms()
-    earlier = _asked_before(session, quoted.memo_key)
+    earlier = asked_before(session, quoted.memo_key)
     if earlier is not None and earlier.id != request.id:
         raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
     before, at = request.content_hash, now()
-    session.add(_as_it_was(request, at))
+    session.add(as_it_was(request, at))
     ballot.open_votes(session, request)
     request.round += 1
     _take_content(request, asked, quoted)
@@ -145,7 +149,7 @@ def edit(
         move(request, RequestState.SUBMITTED)
     else:
         touch(request)
-    note(session, request, caller.user_id, _EDITED, at=at)
+    note(session, request, caller.user_id, EDITED, at=at)
     record(
         session,
         caller.user_id,
@@ -170,7 +174,7 @@ def comment(session: Session, caller: Caller, request_id: str, text: str) -> Com
     return note(session, request, caller.user_id, text, kind="comment")
 
 
-def _asked_before(session: Session, memo_key: str) -> Request | None:
+def asked_before(session: Session, memo_key: str) -> Request | None:
     """The live or answered request with this memo key.
 
     One whose run publicly ended without an answer is forgotten here, and not when it ended: when
@@ -201,7 +205,8 @@ def _take_content(request: Request, asked: QueryAsk, quoted: Quote) -> None:
     request.memo_key = quoted.memo_key
 
 
-def _as_it_was(request: Request, replaced_at: datetime) -> Round:
+def as_it_was(request: Request, replaced_at: datetime) -> Round:
+    """What the request (locked) asks, to be kept when an edit replaces it."""
     return Round(
         request_id=request.id,
         number=request.round,

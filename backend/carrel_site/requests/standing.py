@@ -58,6 +58,8 @@ class Standing:
             )
 
 
+_QUERY = Run.kind == "query"
+"""People have read the code that others are of: how it ends is theirs to judge."""
 _FAILED = Run.state == RunState.FAILED.value
 _EXCUSED = (
     select(func.max(FailuresExcused.at))
@@ -75,6 +77,7 @@ _LATELY = (
     )
     .where(
         Run.account_id == bindparam("account_id"),
+        _QUERY,
         _FAILED | Run.overran,
         Run.closed_at >= bindparam("since", type_=Timestamp),
     )
@@ -85,7 +88,7 @@ _LIVE = (
         func.count().label("live"),
         func.coalesce(func.sum(Run.deadline_ms), 0).label("live_ms"),
     )
-    .where(Run.account_id == bindparam("account_id"), Run.state.in_(runs.LIVE))
+    .where(Run.account_id == bindparam("account_id"), _QUERY, Run.state.in_(runs.LIVE))
     .subquery()
 )
 _STANDING = select(

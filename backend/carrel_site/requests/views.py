@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.requests import (
     Comment,
+    Content,
     Price,
     Request,
     RequestRound,
@@ -17,6 +18,7 @@ from carrel_protocol.api.requests import (
     RunState,
     Vote,
 )
+from carrel_protocol.code import CodeContent
 from carrel_protocol.jobs import QueryContent
 from carrel_protocol.privacy import PrivacyTarget
 from carrel_protocol.schema import UnitBounds
@@ -37,6 +39,7 @@ from carrel_site.runs import repository as runs
 from carrel_site.runs import views as run_views
 from carrel_site.site import Site
 
+_CONTENT: TypeAdapter[Content] = TypeAdapter(Content)
 _TARGET: TypeAdapter[PrivacyTarget] = TypeAdapter(PrivacyTarget)
 
 
@@ -94,22 +97,23 @@ def _assembled(
     votes: tuple[Vote, ...],
     groups: tuple[str, ...],
 ) -> Request:
-    content = QueryContent.model_validate(request.content)
+    content = _CONTENT.validate_python(request.content)
+    question = content if isinstance(content, QueryContent) else None
     return Request(
         id=request.id,
-        kind="query",
+        kind=content.kind,
         dataset=dataset,
         dataset_id=request.dataset_id,
         requester=requester,
         purpose=request.purpose,
         state=RequestState(request.state),
         sql=request.sql,
-        as_sql=request.sql or to_sql(content.plan, dataset),
-        target=_TARGET.validate_python(request.target),
+        as_sql=request.sql or (to_sql(question.plan, dataset) if question else ""),
+        target=_TARGET.validate_python(request.target) if question else None,
         bounds=UnitBounds.model_validate(request.bounds) if request.bounds else None,
         content=content,
         content_hash=request.content_hash,
-        price=Price.model_validate(request.price),
+        price=Price.model_validate(request.price) if question else None,
         run=run,
         votes=votes,
         votes_needed=request.votes_needed,
@@ -140,15 +144,17 @@ def _round(
     asked_at: datetime,
     ended: datetime | None,
 ) -> RequestRound:
-    content = QueryContent.model_validate(row.content)
+    content = _CONTENT.validate_python(row.content)
+    question = content if isinstance(content, QueryContent) else None
     return RequestRound(
         number=number,
         purpose=row.purpose,
-        as_sql=row.sql or to_sql(content.plan, dataset),
-        target=_TARGET.validate_python(row.target),
-        bounds=content.bounds,
+        as_sql=row.sql or (to_sql(question.plan, dataset) if question else ""),
+        target=_TARGET.validate_python(row.target) if question else None,
+        bounds=question.bounds if question else None,
+        content=content if isinstance(content, CodeContent) else None,
         content_hash=row.content_hash,
-        price=Price.model_validate(row.price),
+        price=Price.model_validate(row.price) if question else None,
         asked_at=asked_at,
         replaced_at=ended,
     )
@@ -159,12 +165,13 @@ def summary(row: Listed) -> RequestSummary:
     run = row.run
     return RequestSummary(
         id=row.id,
-        kind="query",
+        kind=row.kind,
         dataset=row.dataset,
         requester=Person(id=row.requester_id, name=row.requester_name, email=row.requester_email),
         purpose=row.purpose,
         state=RequestState(row.state),
         run_state=RunState(clock.public_state(run)) if run is not None else None,
+        output_state=run_views.output_state_of(run, row.output) if run is not None else None,
         in_words=row.in_words,
         share=row.share,
         votes_needed=row.votes_needed,

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from carrel_site.accounts import passwords
 from carrel_site.accounts.sweep import sweep as sweep_people
 from carrel_site.audit import anchors
+from carrel_site.code import mocking
 from carrel_site.core import idempotency, logs
 from carrel_site.core.clock import now
 from carrel_site.datasets import service as datasets
@@ -28,6 +29,7 @@ from carrel_site.datasets import uploads
 from carrel_site.events import outbox, watch
 from carrel_site.events import repository as told
 from carrel_site.ledger import restores
+from carrel_site.outputs import held
 from carrel_site.requests import deciding
 from carrel_site.requests import repository as request_rows
 from carrel_site.runs import ends, repository
@@ -37,7 +39,7 @@ from carrel_site.site import Site
 
 log = structlog.get_logger(__name__)
 
-QUEUES = ("ingest", "query")
+QUEUES = ("ingest", "query", "code", "mock")
 REPUBLISH_AFTER = timedelta(seconds=2)
 RUN_EXPIRES_AFTER = timedelta(days=1)
 _LOCK = 0x6361_7272_656C
@@ -102,7 +104,7 @@ def close(site: Site) -> None:
     def work(session: Session, row_id: str) -> None:
         run = repository.lock(session, row_id, skip_locked=True)
         if run is not None:
-            ends.close(session, run)
+            ends.close(session, site, run)
 
     _each(site, site.db.read(partial(repository.to_close, at=now())), work)
 
@@ -150,6 +152,8 @@ def tidy(site: Site) -> None:
     site.db.transact(lambda session: sweep_people(session, site.settings))
     site.db.transact(lambda session: uploads.sweep(session, site))
     site.db.read(lambda session: datasets.sweep_uploads(session, site))
+    site.db.transact(mocking.forget_old)
+    held.sweep(site)
     site.db.transact(outbox.forget_old)
     site.db.transact(told.forget_old)
 

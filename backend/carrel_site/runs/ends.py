@@ -14,8 +14,10 @@ from carrel_site.audit.log import SITE, record
 from carrel_site.core.clock import now
 from carrel_site.datasets import service as datasets
 from carrel_site.events import changes, notices
+from carrel_site.events.kinds import Kind
 from carrel_site.events.wakeups import announce
 from carrel_site.ledger import service as ledger
+from carrel_site.outputs import decisions
 from carrel_site.outputs import service as outputs
 from carrel_site.outputs.models import Output
 from carrel_site.pricing.deadlines import visible_at
@@ -27,6 +29,11 @@ from carrel_site.site import Site
 
 COMMIT_MARGIN = timedelta(milliseconds=2)
 """An end counts for a rung only if it was known this long before, so that it is committed by it."""
+
+
+OPEN_KINDS = ("ingest", "mock_code")
+"""Runs of which nothing waits for a public time: an upload's, which is the owner's alone, and one
+on made-up rows, of which nothing is private."""
 
 
 def finish(
@@ -42,7 +49,7 @@ def finish(
     run.state = states.step(states.RUN, run.state, state, "run")
     run.finished_at = at
     run.failure = failure
-    if run.kind == "ingest":
+    if run.kind in OPEN_KINDS:
         run.visible_at = at
         record(session, run.worker_id or SITE, f"run.{state.value}", run.id)
         _show(session, run)
@@ -51,12 +58,13 @@ def finish(
     run.visible_at = visible_at(run.claimed_at, run.deadline_ms, at, margin)
 
 
-def close(session: Session, run: Run) -> Output | None:
+def close(session: Session, site: Site, run: Run) -> Output | None:
     """Make the end of a run (locked) public, once its rung has come: settle, log, show.
 
     All that others can see of an end, its charge and its place in the log included, happens
-    here and so at a public time. Nothing is shown that is not settled and logged. Returns the
-    run's output, if its end is public and it has one.
+    here and so at a public time. Nothing is shown that is not settled and logged. What people
+    decided of a held output before takes effect here too. Returns the run's output, if its end
+    is public and it has one.
     """
     if run.closed_at is None and not clock.is_due(run, now()):
         return None
@@ -64,12 +72,16 @@ def close(session: Session, run: Run) -> Output | None:
     if run.closed_at is not None:
         return output
     detail: dict[str, Any] = {"epoch": run.epoch, "entries": ledger.settle(session, run.id)}
-    if output is not None:
-        record(session, SITE, "output.released", run.id, **detail, answer=output.digest)
-    else:
+    if output is None:
         record(session, SITE, "run.failed", run.id, **detail)
+    elif run.kind == "code":
+        record(session, SITE, "output.held", run.id, **detail, answer=output.digest)
+    else:
+        record(session, SITE, "output.released", run.id, **detail, answer=output.digest)
     run.closed_at = now()  # whoever waits has the same clock: nobody needs to be woken
     _tell_end(session, run)
+    if output is not None and run.kind == "code":
+        decisions.settle(session, site, run, output)
     return output
 
 
@@ -90,6 +102,7 @@ def cancel(session: Session, run: Run, actor: str) -> None:
     withheld = outputs.withhold(session, run.id)
     if withheld is not None:
         detail["answer"] = withheld
+        notices.resolve(session, run.id, Kind.OUTPUT_HELD)
     record(session, actor, "run.cancelled", run.id, **detail)
     _show(session, run)
 

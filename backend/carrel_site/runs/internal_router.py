@@ -6,19 +6,22 @@ A worker's credential is of another kind than a person's key, and neither opens 
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Request, Response
+from sqlalchemy.orm import Session
 
 from carrel_protocol.jobs import (
     ClaimRequest,
+    CodeEnded,
     Failed,
     Heartbeat,
     HeartbeatReply,
-    IngestJob,
-    MockJob,
+    IngestSucceeded,
+    MockCodeEnded,
     MockSucceeded,
-    QueryJob,
     QuerySucceeded,
     Succeeded,
+    WorkerReport,
 )
+from carrel_site.code import environments
 from carrel_site.core.http import SiteDep, bearer, site_of
 from carrel_site.runs import service
 from carrel_site.runs.errors import ClaimLost
@@ -26,6 +29,7 @@ from carrel_site.runs.workers import WorkerIdentity, authenticate_worker
 
 router = APIRouter(prefix="/internal/v1/runs", include_in_schema=False)
 alive_router = APIRouter(prefix="/internal/v1/alive", include_in_schema=False)
+report_router = APIRouter(prefix="/internal/v1/report", include_in_schema=False)
 
 
 def _worker(request: Request) -> WorkerIdentity:
@@ -40,12 +44,16 @@ def alive(_worker: WorkerDep) -> None:
     """A worker that has nothing to do says that it is there: letting it in has noted it."""
 
 
+@report_router.post("", status_code=204)
+def report(said: WorkerReport, site: SiteDep, worker: WorkerDep) -> None:
+    """What a worker can run, as it says when it starts: its environments, and what holds code."""
+    site.db.transact(lambda session: environments.reported(session, worker, said))
+
+
 @router.post("/{run_id}/claim", response_model=None)
 def claim(run_id: str, asked: ClaimRequest, site: SiteDep, worker: WorkerDep) -> Response:
     """Take the run. The reply is the whole job."""
-    job: QueryJob | IngestJob | MockJob | None = site.db.transact(
-        lambda session: service.claim(session, site, worker, run_id, asked)
-    )
+    job = site.db.transact(lambda session: service.claim(session, site, worker, run_id, asked))
     if job is None:
         raise ClaimLost("The run was refused: what is stored is not what was approved.")
     return Response(job.model_dump_json(), media_type="application/json")
@@ -60,19 +68,20 @@ def heartbeat(run_id: str, beat: Heartbeat, site: SiteDep, worker: WorkerDep) ->
 def succeeded(
     run_id: str, result: Annotated[Succeeded, Body()], site: SiteDep, worker: WorkerDep
 ) -> None:
-    if isinstance(result, QuerySucceeded):
-        query = result
-        site.db.transact(lambda session: service.query_succeeded(session, worker, run_id, query))
-    elif isinstance(result, MockSucceeded):
-        mock = result
-        site.db.transact(
-            lambda session: service.mock_succeeded(session, site, worker, run_id, mock)
-        )
-    else:
-        ingest = result
-        site.db.transact(
-            lambda session: service.ingest_succeeded(session, site, worker, run_id, ingest)
-        )
+    def work(session: Session) -> None:
+        match result:
+            case QuerySucceeded():
+                service.query_succeeded(session, worker, run_id, result)
+            case MockSucceeded():
+                service.mock_succeeded(session, site, worker, run_id, result)
+            case IngestSucceeded():
+                service.ingest_succeeded(session, site, worker, run_id, result)
+            case CodeEnded():
+                service.code_ended(session, site, worker, run_id, result)
+            case MockCodeEnded():
+                service.mock_code_ended(session, worker, run_id, result)
+
+    site.db.transact(work)
 
 
 @router.post("/{run_id}/failed", status_code=204)

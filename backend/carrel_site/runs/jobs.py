@@ -1,10 +1,14 @@
 """What a worker is given for a run that it claimed: checked against what was approved."""
 
+from collections.abc import Callable, Mapping
+
 from sqlalchemy.orm import Session
 
 from carrel_protocol.canonical import tagged_hmac
-from carrel_protocol.jobs import IngestJob, MockJob, QueryContent, QueryJob, StorageGrant
+from carrel_protocol.jobs import IngestJob, Job, MockJob, QueryContent, QueryJob, StorageGrant
 from carrel_protocol.schema import TableSchema
+from carrel_site.code import jobs as code_jobs
+from carrel_site.code import mocking
 from carrel_site.core.clock import now
 from carrel_site.core.security import same
 from carrel_site.datasets import mock_uploads
@@ -12,19 +16,18 @@ from carrel_site.datasets import repository as dataset_rows
 from carrel_site.datasets.models import Dataset, DatasetVersion
 from carrel_site.runs import repository
 from carrel_site.runs.errors import Tampered
+from carrel_site.runs.grants import grant_version
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
 
 CHARGED_ACCOUNTS = 2
 """The researcher's and the population's own."""
-QUERY_GRANT_SECONDS = 60.0
 INGEST_GRANT_SECONDS = 6 * 3600.0
 
 
-def job_of(session: Session, site: Site, run: Run, token: str) -> QueryJob | IngestJob | MockJob:
+def job_of(session: Session, site: Site, run: Run, token: str) -> Job:
     """The job of a run (locked). Raises `Tampered` when what is stored is not what was approved."""
-    job = _query_job if run.kind == "query" else _ingest_job
-    return job(session, site, run, token)
+    return _JOBS[run.kind](session, site, run, token)
 
 
 def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
@@ -40,7 +43,7 @@ def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
         raise Tampered("The log names no approval of the request's content.")
     if approved.held != CHARGED_ACCOUNTS:
         raise Tampered("The run's charge is not reserved at both accounts.")
-    grant = _grant(site, version.id, version.digest, version.size)
+    grant = grant_version(site, version)
     commitment = tagged_hmac(
         site.settings.site_key, "data-commitment/1", [version.id, version.digest]
     )
@@ -100,7 +103,7 @@ def _mock_job(
     run.compared_with = dataset.version_id
     if dataset.version_id is not None:
         current = session.get_one(DatasetVersion, dataset.version_id)
-        private = _grant(site, current.id, current.digest, current.size, INGEST_GRANT_SECONDS)
+        private = grant_version(site, current, INGEST_GRANT_SECONDS)
         table = dataset.table_schema
     source = _grant_of(site, path if again else site.storage.upload_path(version.id))
     return MockJob(
@@ -131,17 +134,9 @@ def _grant_of(site: Site, path: str) -> str:
         raise Tampered("The uploaded file is gone from the site's disk: upload it again.") from None
 
 
-def _grant(
-    site: Site,
-    version_id: str,
-    digest: str | None,
-    size: int | None,
-    seconds: float = QUERY_GRANT_SECONDS,
-) -> StorageGrant:
-    if digest is None or size is None:
-        raise Tampered("The stored version has no digest.")
-    try:
-        path = site.storage.grant(site.storage.version_path(version_id), seconds)
-    except FileNotFoundError:
-        raise Tampered("The stored version's file is gone.") from None
-    return StorageGrant(path=path, digest=digest, size=size, expires_at=now().timestamp() + seconds)
+_JOBS: Mapping[str, Callable[[Session, Site, Run, str], Job]] = {
+    "query": _query_job,
+    "ingest": _ingest_job,
+    "code": code_jobs.code_job,
+    "mock_code": mocking.mock_job,
+}

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import Double, ForeignKey, Index, Text, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from carrel_site.core.db import Base
@@ -92,6 +92,10 @@ class Worker(Base):
     created_at: Mapped[datetime] = mapped_column(Timestamp)
     last_seen_at: Mapped[datetime | None] = mapped_column(Timestamp)
     revoked_at: Mapped[datetime | None] = mapped_column(Timestamp)
+    environments: Mapped[dict[str, str] | None] = mapped_column(JSONB)
+    """The environments that it has built, as it said when it started: name to the lock's hash."""
+    sandbox: Mapped[str] = mapped_column(server_default="")
+    """What holds the code that it runs, likewise."""
     silent_told_at: Mapped[datetime | None] = mapped_column(Timestamp)
     """When the owners were last told that nothing is heard of it."""
 

@@ -33,6 +33,28 @@ def queue_query(
     )
 
 
+def queue_code(
+    session: Session, site: Site, request: Request, account_id: str, deadline_ms: int
+) -> Run:
+    """A run of approved code. The account is its researcher's own; nothing is charged to it."""
+    return _queue(
+        session,
+        site,
+        Run(
+            kind="code",
+            queue="code",
+            request_id=request.id,
+            account_id=account_id,
+            deadline_ms=deadline_ms,
+        ),
+    )
+
+
+def queue_mock_code(session: Session, site: Site) -> Run:
+    """A run on made-up rows, by a worker that holds no data."""
+    return _queue(session, site, Run(kind="mock_code", queue="mock", deadline_ms=0))
+
+
 def queue_ingest(session: Session, site: Site, version: DatasetVersion) -> Run:
     """A run that lays out an uploaded version."""
     return _queue(

@@ -42,7 +42,7 @@ def list_runs(
     overran: Annotated[
         bool | None, Query(description="Went on past its deadline: for owners and auditors.")
     ] = None,
-    kind: Literal["query", "ingest"] | None = None,
+    kind: Literal["query", "code", "ingest"] | None = None,
 ) -> Page[RunSummary]:
     """Runs, queued last first: one's own on the public clock; owners and auditors see all, as
     they are, those that lay out uploads too."""
@@ -172,7 +172,7 @@ def _close(site: Site, _caller: Caller, run_id: str) -> tuple[Run, datetime | No
     def close(session: Session) -> tuple[Run, datetime | None]:
         run = repository.lock(session, run_id)
         assert run is not None
-        output = ends.close(session, run)
+        output = ends.close(session, site, run)
         return views.public(run, output, now()), clock.next_change(run, now())
 
     return site.db.transact(close)

@@ -13,18 +13,19 @@ from carrel_protocol import PROTOCOL_VERSION
 from carrel_protocol.api.requests import RunState
 from carrel_protocol.jobs import (
     ClaimRequest,
+    CodeEnded,
     Failed,
     Heartbeat,
     HeartbeatReply,
-    IngestJob,
     IngestSucceeded,
-    MockJob,
+    Job,
+    MockCodeEnded,
     MockSucceeded,
-    QueryJob,
     QuerySucceeded,
 )
 from carrel_protocol.privacy import MECHANISM_VERSION
 from carrel_site.audit.log import SITE, record
+from carrel_site.code import mocking
 from carrel_site.core.clock import now
 from carrel_site.core.errors import Conflict, Forbidden, NotFound
 from carrel_site.core.ids import new_id
@@ -32,6 +33,7 @@ from carrel_site.core.security import digest_secret, same
 from carrel_site.datasets import mock_uploads
 from carrel_site.datasets import service as datasets
 from carrel_site.events.wakeups import announce
+from carrel_site.outputs import held
 from carrel_site.outputs import service as outputs
 from carrel_site.requests import states
 from carrel_site.runs import clock, repository
@@ -47,9 +49,13 @@ CELL_MARGIN = timedelta(microseconds=1)
 """More of the margin for each value of an answer: some 50 bytes of it to flush, at 50 MB/s."""
 
 
+HELD_MARGIN = timedelta(milliseconds=100)
+"""Of the margin for what code returned: a row a reviewer is written and told, too."""
+
+
 def claim(
     session: Session, site: Site, worker: WorkerIdentity, run_id: str, asked: ClaimRequest
-) -> QueryJob | IngestJob | MockJob | None:
+) -> Job | None:
     """Give the run to a worker under a new epoch; None when it had to be failed instead.
 
     Raises `ClaimLost` when there is nothing to claim.
@@ -154,6 +160,35 @@ def mock_succeeded(
     assert run.version_id is not None
     mock_uploads.compared(session, site, run.version_id, run.compared_with, result)
     run.progress = 1.0
+    finish(session, run, RunState.SUCCEEDED, now())
+
+
+def code_ended(
+    session: Session, site: Site, worker: WorkerIdentity, run_id: str, result: CodeEnded
+) -> None:
+    """Hold what approved code returned until people have looked at it.
+
+    Nothing here is logged or told but to those people: that it has ended is not public yet.
+    """
+    run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
+    _expect(run, result.kind)
+    run.cpu_ms, run.wall_ms = result.report.cpu_ms, result.report.wall_ms
+    assert run.claimed_at is not None
+    at = now()
+    took = at - run.claimed_at
+    run.overran = took > timedelta(milliseconds=run.deadline_ms)
+    held.record_code(session, site, run, result, at)
+    finish(session, run, RunState.SUCCEEDED, now(), margin=HELD_MARGIN)
+
+
+def mock_code_ended(
+    session: Session, worker: WorkerIdentity, run_id: str, result: MockCodeEnded
+) -> None:
+    """Keep what a program made of made-up rows, for whoever tried it."""
+    run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
+    _expect(run, result.kind)
+    run.cpu_ms, run.wall_ms = result.report.cpu_ms, result.report.wall_ms
+    mocking.keep(session, run.id, result)
     finish(session, run, RunState.SUCCEEDED, now())
 
 

@@ -19,6 +19,7 @@ def public(
 ) -> Run:
     """The run on its public clock, with its answer and receipt once those are visible."""
     shown = output if output is not None and answers(run, output) else None
+    out = output is not None and has_left(run, output)
     return Run(
         id=run.id,
         request_id=run.request_id or "",
@@ -28,7 +29,8 @@ def public(
         deadline_ms=run.deadline_ms,
         finished_at=_public_end(run),
         answer=QueryAnswer.model_validate(shown.answer) if shown is not None else None,
-        receipt=receipt if shown is not None else None,
+        receipt=receipt if out else None,
+        output=output_state(run, output),
     )
 
 
@@ -61,8 +63,25 @@ def _public_end(run: models.Run) -> datetime | None:
     return run.visible_at if clock.is_public(run) else None
 
 
+def output_state(run: models.Run, output: Output | None) -> OutputState | None:
+    """What became of what code returned; None until its end is public, and of a question."""
+    return output_state_of(run, None if output is None else output.state)
+
+
+def output_state_of(run: models.Run, state: str | None) -> OutputState | None:
+    """The same, from the output's state alone."""
+    if state is None or run.kind != "code" or not clock.is_public(run):
+        return None
+    return OutputState(state) if run.state == RunState.SUCCEEDED.value else None
+
+
 def answers(run: models.Run, output: Output) -> bool:
     """Whether the output is the run's answer and may be seen."""
+    return output.answer is not None and has_left(run, output)
+
+
+def has_left(run: models.Run, output: Output) -> bool:
+    """Whether the output may be seen, or what people released of it."""
     return (
         clock.is_public(run)
         and run.state == RunState.SUCCEEDED.value
@@ -99,7 +118,7 @@ def receipt(
     session: Session, signer: Signer, run: models.Run, output: Output | None
 ) -> SignedHead | None:
     """The signed place in the log of the event that released the run's answer."""
-    if output is None or not answers(run, output):
+    if output is None or not has_left(run, output):
         return None
     event = repository.recorded_event(session, run.id)
     return None if event is None else signed_head(signer, event.sequence, event.hash, event.at)

@@ -130,4 +130,5 @@ def view(worker: Worker) -> WorkerView:
         created_at=worker.created_at,
         last_seen_at=worker.last_seen_at,
         revoked_at=worker.revoked_at,
+        sandbox=worker.sandbox or "",
     )

@@ -288,6 +288,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/code_requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Code Request
+         * @description Ask for a program to be run on private data. 200 and `reused` when just this was asked.
+         */
+        post: operations["create_code_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/code_requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit Code Request
+         * @description Ask for another program in place of what was returned. Votes on what was there are void.
+         */
+        patch: operations["edit_code_request"];
+        trace?: never;
+    };
     "/api/v1/datasets": {
         parameters: {
             query?: never;
@@ -574,6 +614,47 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/environments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Environments
+         * @description The packages that code may use, by name.
+         */
+        get: operations["list_environments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/environments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read Environment */
+        get: operations["read_environment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Update Environment
+         * @description Describe an environment, set what a run in it may take, or retire it.
+         */
+        patch: operations["update_environment"];
         trace?: never;
     };
     "/api/v1/events/stream": {
@@ -867,6 +948,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/mock_runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Mock Run
+         * @description Try a program on made-up rows, at once and in the same sandbox.
+         */
+        post: operations["create_mock_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mock_runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Mock Run
+         * @description A run on made-up rows of yours. With `wait`, once it has ended or after so many seconds.
+         */
+        get: operations["get_mock_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/notifications": {
         parameters: {
             query?: never;
@@ -921,6 +1042,86 @@ export interface paths {
          * @description Mark one as read.
          */
         post: operations["read_notification"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Outputs
+         * @description What approved code returned, but for what your own requests did.
+         */
+        get: operations["list_outputs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outputs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Output
+         * @description What a run returned, with what was found in it. The log says that you looked.
+         */
+        get: operations["get_output"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outputs/{run_id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide Output
+         * @description Vote to release it, whole, in part or changed, or withhold it with a reason.
+         */
+        post: operations["decide_output"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/outputs/{run_id}/items/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Output Item
+         * @description An item's bytes as the code returned them. The log says that you read them.
+         */
+        get: operations["get_output_item"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1136,6 +1337,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/requests/{request_id}/code_review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Code Review
+         * @description Beside the program: what reading it found, its run on made-up rows, what was approved.
+         */
+        get: operations["get_code_review"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/requests/{request_id}/comments": {
         parameters: {
             query?: never;
@@ -1154,6 +1375,30 @@ export interface paths {
          * @description Add to a request's thread.
          */
         post: operations["create_comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/line_comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Line Comments
+         * @description What was said of single lines, in all rounds, oldest first.
+         */
+        get: operations["list_line_comments"];
+        put?: never;
+        /**
+         * Create Line Comment
+         * @description Say something of a line.
+         */
+        post: operations["create_line_comment"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1333,6 +1578,46 @@ export interface paths {
          * @description Why a run failed and what it took: private facts, for the owner and the auditor.
          */
         get: operations["get_run_diagnostics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/items/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Run Item
+         * @description A released item's bytes.
+         */
+        get: operations["get_run_item"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Run Result
+         * @description What was released of what code returned, or why nothing was.
+         */
+        get: operations["get_run_result"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2144,6 +2429,27 @@ export interface components {
             secret: string;
         };
         /**
+         * ApprovedBefore
+         * @description The last request by the same person, with the same entry, that was approved.
+         */
+        ApprovedBefore: {
+            /**
+             * Approved At
+             * Format: date-time
+             */
+            approved_at: string;
+            /** Environment */
+            environment: string;
+            /** Files */
+            files: components["schemas"]["SourceFile"][];
+            /** Parameters */
+            parameters: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            };
+            /** Request Id */
+            request_id: string;
+        };
+        /**
          * Arithmetic
          * @description Integer arithmetic. Null when either side is null.
          */
@@ -2308,6 +2614,19 @@ export interface components {
             type: "category";
         };
         /**
+         * ChoiceBound
+         * @description A parameter may be any of these values, and nothing else.
+         */
+        ChoiceBound: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "choice";
+            /** Values */
+            values: (boolean | number | string | null)[];
+        };
+        /**
          * Claimed
          * @description The privacy parameter that a primitive's charge was worked out from.
          */
@@ -2319,6 +2638,168 @@ export interface components {
             kind: "epsilon" | "rho";
             /** Value */
             value: number;
+        };
+        /**
+         * CodeContent
+         * @description All that an approval of code covers.
+         */
+        CodeContent: {
+            /** Data */
+            data: components["schemas"]["CodeData"][];
+            /** Entry */
+            entry: components["schemas"]["FunctionEntry"] | components["schemas"]["ScriptEntry"];
+            environment: components["schemas"]["CodeEnvironment"];
+            /** Files */
+            files: components["schemas"]["SourceFile"][];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "code";
+            limits: components["schemas"]["RunLimits"];
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            };
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            reach?: components["schemas"]["Reach"] | null;
+            /** Requester */
+            requester: string;
+        };
+        /**
+         * CodeData
+         * @description One dataset that the code is given, as it was when this was asked.
+         */
+        CodeData: {
+            /** Alias */
+            alias: string;
+            /** Data Commitment */
+            data_commitment: string;
+            /** Dataset Id */
+            dataset_id: string;
+            /** Metadata Revision */
+            metadata_revision: number;
+            /** Policy Revision */
+            policy_revision: number;
+            table: components["schemas"]["TableSchema"];
+            /** Version Id */
+            version_id: string;
+        };
+        /**
+         * CodeEnvironment
+         * @description A named set of packages; the lock says which, to the byte.
+         */
+        CodeEnvironment: {
+            /** Lock Hash */
+            lock_hash: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * CodeFinding
+         * @description What reading the program found, at its line. Advice: people decide, the sandbox holds.
+         */
+        CodeFinding: {
+            /** Column */
+            column: number;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "note" | "warning" | "alarm";
+            /** Line */
+            line: number;
+            /** Message */
+            message: string;
+            /** Path */
+            path: string;
+            /** Rule */
+            rule: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "carrel" | "ruff";
+        };
+        /** CodeRequestCreate */
+        CodeRequestCreate: {
+            /** Data */
+            data: {
+                [key: string]: string;
+            };
+            /** Entry */
+            entry: components["schemas"]["FunctionEntry"] | components["schemas"]["ScriptEntry"];
+            /**
+             * Environment
+             * @default default
+             */
+            environment: string;
+            /** Files */
+            files: components["schemas"]["SourceFile"][];
+            limits?: components["schemas"]["RunLimits"] | null;
+            /** Mock Run Id */
+            mock_run_id?: string | null;
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            };
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            reach?: components["schemas"]["Reach"] | null;
+        };
+        /**
+         * CodeRequestEdit
+         * @description Another program in place of one that was returned; votes until now are void.
+         */
+        CodeRequestEdit: {
+            /** Entry */
+            entry?: (components["schemas"]["FunctionEntry"] | components["schemas"]["ScriptEntry"]) | null;
+            /** Environment */
+            environment?: string | null;
+            /** Files */
+            files?: components["schemas"]["SourceFile"][] | null;
+            limits?: components["schemas"]["RunLimits"] | null;
+            /** Mock Run Id */
+            mock_run_id?: string | null;
+            /** Parameters */
+            parameters?: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            } | null;
+            /** Purpose */
+            purpose?: string | null;
+            reach?: components["schemas"]["Reach"] | null;
+        };
+        /**
+         * CodeResult
+         * @description What the researcher gets: the released items, or why there are none.
+         */
+        CodeResult: {
+            /**
+             * Items
+             * @default []
+             */
+            items: components["schemas"]["OutputItem"][];
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Run Id */
+            run_id: string;
+            state: components["schemas"]["OutputState"] | null;
         };
         /** ColumnRef */
         ColumnRef: {
@@ -2439,6 +2920,11 @@ export interface components {
              * @default {
              *       "auto_approve": false,
              *       "auto_approve_share": 0.05,
+             *       "kinds": [
+             *         "query",
+             *         "code",
+             *         "black_box"
+             *       ],
              *       "request_days": 30,
              *       "reviewer_groups": [],
              *       "reviewers": 1
@@ -2461,7 +2947,7 @@ export interface components {
         };
         /**
          * DatasetPolicy
-         * @description What may happen without a person, and how many people it takes otherwise.
+         * @description What may be asked, what of it without a person, and how many people it takes otherwise.
          */
         DatasetPolicy: {
             /**
@@ -2474,6 +2960,17 @@ export interface components {
              * @default 0.05
              */
             auto_approve_share: number;
+            /**
+             * Kinds
+             * @default [
+             *       "query",
+             *       "code",
+             *       "black_box"
+             *     ]
+             */
+            kinds: ("query" | "code" | "black_box")[];
+            /** Release Reviewers */
+            release_reviewers?: number | null;
             /**
              * Request Days
              * @default 30
@@ -2610,6 +3107,43 @@ export interface components {
             to: string;
         };
         /**
+         * Environment
+         * @description A named set of packages that code may run in. Nothing is installed when it runs.
+         */
+        Environment: {
+            /**
+             * Built At
+             * Format: date-time
+             */
+            built_at: string;
+            /** Description */
+            description: string;
+            /** Imports */
+            imports: string[];
+            limits: components["schemas"]["RunLimits"];
+            /** Lock Hash */
+            lock_hash: string;
+            /** Locked */
+            locked: string[];
+            /** Name */
+            name: string;
+            /** Packages */
+            packages: string[];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ready" | "missing" | "retired";
+        };
+        /** EnvironmentUpdate */
+        EnvironmentUpdate: {
+            /** Description */
+            description?: string | null;
+            limits?: components["schemas"]["RunLimits"] | null;
+            /** Retired */
+            retired?: boolean | null;
+        };
+        /**
          * EpsilonTarget
          * @description Pure differential privacy for the whole query: discrete Laplace noise.
          */
@@ -2643,6 +3177,49 @@ export interface components {
             measure: string;
             /** Plus Minus */
             plus_minus: number;
+        };
+        /**
+         * Finding
+         * @description What a disclosure check found in an output. Advice to a reviewer, who decides.
+         */
+        Finding: {
+            /**
+             * Cells
+             * @default []
+             */
+            cells: [
+                number,
+                number
+            ][];
+            /**
+             * Check
+             * @enum {string}
+             */
+            check: "small_cells" | "dominance" | "differencing" | "unrounded" | "private_rows" | "identifiers" | "entropy" | "size" | "metadata";
+            /** Item */
+            item: string;
+            /**
+             * Level
+             * @enum {string}
+             */
+            level: "note" | "warning" | "alarm";
+            /** Message */
+            message: string;
+        };
+        /**
+         * FunctionEntry
+         * @description Call a function of the file with one table a dataset, then the parameters by name.
+         */
+        FunctionEntry: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "function";
+            /** Name */
+            name: string;
+            /** Path */
+            path: string;
         };
         /** Group */
         Group: {
@@ -2719,6 +3296,89 @@ export interface components {
              * @default ok
              */
             status: string;
+        };
+        /** HeldItem */
+        HeldItem: {
+            item: components["schemas"]["OutputItem"];
+            released_as?: components["schemas"]["OutputItem"] | null;
+            state: components["schemas"]["OutputState"];
+        };
+        /**
+         * HeldOutput
+         * @description An output as its reviewers see it.
+         */
+        HeldOutput: {
+            /** Dataset */
+            dataset: string;
+            /** Digest */
+            digest: string;
+            /** Findings */
+            findings: components["schemas"]["Finding"][];
+            /**
+             * Groups Needed
+             * @default []
+             */
+            groups_needed: string[];
+            /** Items */
+            items: components["schemas"]["HeldItem"][];
+            /** Public At */
+            public_at: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            report: components["schemas"]["RunReport"] | null;
+            /** Request Id */
+            request_id: string;
+            requester: components["schemas"]["Person"];
+            /** Run Id */
+            run_id: string;
+            state: components["schemas"]["OutputState"];
+            /** Title */
+            title: string;
+            /** Votes */
+            votes: components["schemas"]["ReleaseVote"][];
+            /** Votes Needed */
+            votes_needed: number;
+        };
+        /**
+         * HeldSummary
+         * @description A row of the list of outputs.
+         */
+        HeldSummary: {
+            /** Dataset */
+            dataset: string;
+            /** Ending */
+            ending: string;
+            /** Items */
+            items: number;
+            /** Purpose */
+            purpose: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Request Id */
+            request_id: string;
+            requester: components["schemas"]["Person"];
+            /** Run Id */
+            run_id: string;
+            state: components["schemas"]["OutputState"];
+            /** Title */
+            title: string;
+            /** Voted */
+            voted: boolean;
+            /** Votes Needed */
+            votes_needed: number;
+            /** Worst */
+            worst: ("note" | "warning" | "alarm") | null;
         };
         /**
          * Home
@@ -3009,6 +3669,36 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /** LineComment */
+        LineComment: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            author: components["schemas"]["Person"];
+            /** Id */
+            id: string;
+            /** Line */
+            line: number;
+            /** Path */
+            path: string;
+            /** Round */
+            round: number;
+            /** Text */
+            text: string;
+        };
+        /** LineCommentCreate */
+        LineCommentCreate: {
+            /** Content Hash */
+            content_hash: string;
+            /** Line */
+            line: number;
+            /** Path */
+            path: string;
+            /** Text */
+            text: string;
+        };
         /** Logical */
         Logical: {
             /** Args */
@@ -3137,6 +3827,65 @@ export interface components {
             /** Version Id */
             version_id: string;
         };
+        /** MockRun */
+        MockRun: {
+            /** Content Hash */
+            content_hash: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Items
+             * @default []
+             */
+            items: components["schemas"]["MockRunItem"][];
+            /**
+             * Queued At
+             * Format: date-time
+             */
+            queued_at: string;
+            report: components["schemas"]["RunReport"] | null;
+            state: components["schemas"]["RunState"];
+        };
+        /**
+         * MockRunCreate
+         * @description Runs on made-up rows at once: nothing is asked of anybody, and nothing is private.
+         */
+        MockRunCreate: {
+            /** Data */
+            data: {
+                [key: string]: string;
+            };
+            /** Entry */
+            entry: components["schemas"]["FunctionEntry"] | components["schemas"]["ScriptEntry"];
+            /**
+             * Environment
+             * @default default
+             */
+            environment: string;
+            /** Files */
+            files: components["schemas"]["SourceFile"][];
+            limits?: components["schemas"]["RunLimits"] | null;
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            };
+            /**
+             * Rows
+             * @default 1000
+             */
+            rows: number;
+        };
+        /** MockRunItem */
+        MockRunItem: {
+            /** Content */
+            content: string;
+            item: components["schemas"]["OutputItem"];
+        };
         /**
          * NamedAuditEvent
          * @description An event with what its ids stand for now. The names are no part of the chain.
@@ -3258,6 +4007,26 @@ export interface components {
             marked: number;
         };
         /**
+         * NumberBound
+         * @description A parameter may be any number from `lower` to `upper`, whole ones only if `whole`.
+         */
+        NumberBound: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "number";
+            /** Lower */
+            lower: number;
+            /** Upper */
+            upper: number;
+            /**
+             * Whole
+             * @default false
+             */
+            whole: boolean;
+        };
+        /**
          * OrderBalance
          * @description An account at one Rényi order, in nano-units (1e-9) of Rényi divergence.
          */
@@ -3271,6 +4040,38 @@ export interface components {
             /** Spent */
             spent: number;
         };
+        /**
+         * OutputItem
+         * @description One thing that code returned. Its bytes lie in the storage, and no byte count is public.
+         */
+        OutputItem: {
+            /** Digest */
+            digest: string;
+            /**
+             * Dtype
+             * @default
+             */
+            dtype: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "value" | "table" | "frame" | "array" | "tensors" | "figure";
+            /** Name */
+            name: string;
+            /**
+             * Shape
+             * @default []
+             */
+            shape: number[];
+            /** Size */
+            size: number;
+        };
+        /**
+         * OutputState
+         * @enum {string}
+         */
+        OutputState: "held" | "released" | "withheld";
         /** OwnerWithKey */
         OwnerWithKey: {
             key: components["schemas"]["ApiKeyWithSecret"];
@@ -3315,6 +4116,13 @@ export interface components {
         Page_Group_: {
             /** Items */
             items: components["schemas"]["Group"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Page[HeldSummary] */
+        Page_HeldSummary_: {
+            /** Items */
+            items: components["schemas"]["HeldSummary"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -3646,9 +4454,8 @@ export interface components {
             /** Dataset Id */
             dataset_id: string;
             /**
-             * Kind
-             * @default query
-             * @constant
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
              */
             kind: "query";
             /**
@@ -3706,6 +4513,26 @@ export interface components {
             reason: string;
         };
         /**
+         * Reach
+         * @description An approval that covers later runs too: other parameters within these bounds.
+         */
+        Reach: {
+            /** Bounds */
+            bounds: {
+                [key: string]: components["schemas"]["NumberBound"] | components["schemas"]["ChoiceBound"];
+            };
+            /**
+             * Days
+             * @default 30
+             */
+            days: number;
+            /**
+             * Runs
+             * @default 10
+             */
+            runs: number;
+        };
+        /**
          * RealColumn
          * @description Numbers in [lower, upper] kept as whole multiples of `resolution` (fixed point).
          *
@@ -3750,6 +4577,47 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * ReleaseDecision
+         * @description Bound to the output its reviewer was shown.
+         */
+        ReleaseDecision: {
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "release" | "withhold";
+            /** Digest */
+            digest: string;
+            /** Items */
+            items?: string[] | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Transforms
+             * @default []
+             */
+            transforms: components["schemas"]["Transform"][];
+        };
+        /** ReleaseVote */
+        ReleaseVote: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "release" | "withhold";
+            /** Reason */
+            reason: string;
+            reviewer: components["schemas"]["Person"];
+        };
         /** Request */
         Request: {
             /**
@@ -3758,7 +4626,8 @@ export interface components {
              */
             as_sql: string;
             bounds?: components["schemas"]["UnitBounds"] | null;
-            content: components["schemas"]["QueryContent"];
+            /** Content */
+            content: components["schemas"]["QueryContent"] | components["schemas"]["CodeContent"];
             /** Content Hash */
             content_hash: string;
             /**
@@ -3783,10 +4652,10 @@ export interface components {
             id: string;
             /**
              * Kind
-             * @constant
+             * @enum {string}
              */
-            kind: "query";
-            price: components["schemas"]["Price"];
+            kind: "query" | "code";
+            price: components["schemas"]["Price"] | null;
             /** Purpose */
             purpose: string;
             requester: components["schemas"]["Person"];
@@ -3882,18 +4751,19 @@ export interface components {
              * Format: date-time
              */
             asked_at: string;
-            bounds: components["schemas"]["UnitBounds"];
+            bounds: components["schemas"]["UnitBounds"] | null;
+            content?: components["schemas"]["CodeContent"] | null;
             /** Content Hash */
             content_hash: string;
             /** Number */
             number: number;
-            price: components["schemas"]["Price"];
+            price: components["schemas"]["Price"] | null;
             /** Purpose */
             purpose: string;
             /** Replaced At */
             replaced_at: string | null;
             /** Target */
-            target: components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"];
+            target: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
         };
         /**
          * RequestState
@@ -3917,9 +4787,10 @@ export interface components {
             in_words: string;
             /**
              * Kind
-             * @constant
+             * @enum {string}
              */
-            kind: "query";
+            kind: "query" | "code";
+            output_state?: components["schemas"]["OutputState"] | null;
             /** Purpose */
             purpose: string;
             requester: components["schemas"]["Person"];
@@ -3960,6 +4831,22 @@ export interface components {
             undecided: number;
         };
         /**
+         * Review
+         * @description What a reviewer is shown beside the program.
+         */
+        Review: {
+            approved_before: components["schemas"]["ApprovedBefore"] | null;
+            /** Comments */
+            comments: components["schemas"]["LineComment"][];
+            /** Covered By */
+            covered_by: string | null;
+            /** Findings */
+            findings: components["schemas"]["CodeFinding"][];
+            mock_run: components["schemas"]["MockRun"] | null;
+            /** Runs Left */
+            runs_left: number | null;
+        };
+        /**
          * RhoTarget
          * @description Zero-concentrated differential privacy for the whole query: discrete Gaussian noise.
          */
@@ -3990,6 +4877,7 @@ export interface components {
             finished_at: string | null;
             /** Id */
             id: string;
+            output?: components["schemas"]["OutputState"] | null;
             /** Progress */
             progress: number;
             /**
@@ -4050,6 +4938,86 @@ export interface components {
             worker_id: string | null;
         };
         /**
+         * RunLimits
+         * @description What a run may take. The environment's owner sets them; a request may lower them.
+         */
+        RunLimits: {
+            /**
+             * Cpu Seconds
+             * @default 300
+             */
+            cpu_seconds: number;
+            /**
+             * Log Bytes
+             * @default 262144
+             */
+            log_bytes: number;
+            /**
+             * Memory Bytes
+             * @default 2147483648
+             */
+            memory_bytes: number;
+            /**
+             * Output Bytes
+             * @default 8388608
+             */
+            output_bytes: number;
+            /**
+             * Processes
+             * @default 64
+             */
+            processes: number;
+            /**
+             * Scratch Bytes
+             * @default 268435456
+             */
+            scratch_bytes: number;
+            /**
+             * Wall Seconds
+             * @default 300
+             */
+            wall_seconds: number;
+        };
+        /**
+         * RunReport
+         * @description How a run of code went: private facts, for owners and reviewers.
+         */
+        RunReport: {
+            /** Cpu Ms */
+            cpu_ms: number;
+            /**
+             * Ending
+             * @enum {string}
+             */
+            ending: "returned" | "raised" | "exited" | "wall_time" | "cpu_time" | "memory" | "processes" | "output_size" | "output_form" | "killed";
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Peak Bytes */
+            peak_bytes: number;
+            /**
+             * Stderr
+             * @default
+             */
+            stderr: string;
+            /**
+             * Stdout
+             * @default
+             */
+            stdout: string;
+            /** Tier */
+            tier: string;
+            /**
+             * Traceback
+             * @default
+             */
+            traceback: string;
+            /** Wall Ms */
+            wall_ms: number;
+        };
+        /**
          * RunState
          * @enum {string}
          */
@@ -4071,7 +5039,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "query" | "ingest";
+            kind: "query" | "ingest" | "code";
             /** Overran */
             overran: boolean | null;
             /** Progress */
@@ -4143,6 +5111,19 @@ export interface components {
          * @enum {string}
          */
         Scope: "read" | "ask" | "review" | "admin";
+        /**
+         * ScriptEntry
+         * @description Run the file as a program. `carrel_job.tables`, `.parameters` and `.save` are its world.
+         */
+        ScriptEntry: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "script";
+            /** Path */
+            path: string;
+        };
         /** ServiceHealth */
         ServiceHealth: {
             /** Advice */
@@ -4339,6 +5320,13 @@ export interface components {
             /** Services */
             services: components["schemas"]["ServiceHealth"][];
         };
+        /** SourceFile */
+        SourceFile: {
+            /** Path */
+            path: string;
+            /** Text */
+            text: string;
+        };
         /**
          * Standing
          * @description How an account behaved in the last 30 days, as far as that is public.
@@ -4400,6 +5388,24 @@ export interface components {
              * Format: password
              */
             password: string;
+        };
+        /**
+         * Transform
+         * @description Done to a table or value before it leaves. The original stays where it is.
+         */
+        Transform: {
+            /** Item */
+            item: string;
+            /** Round To */
+            round_to?: number | null;
+            /**
+             * Suppress
+             * @default []
+             */
+            suppress: [
+                number,
+                number
+            ][];
         };
         /**
          * UnitBounds
@@ -4607,6 +5613,11 @@ export interface components {
             queues: string[];
             /** Revoked At */
             revoked_at: string | null;
+            /**
+             * Sandbox
+             * @default
+             */
+            sandbox: string;
         };
         /** WorkerCreate */
         WorkerCreate: {
@@ -4645,6 +5656,11 @@ export interface components {
             queues: string[];
             /** Revoked At */
             revoked_at: string | null;
+            /**
+             * Sandbox
+             * @default
+             */
+            sandbox: string;
             /** Secret */
             secret: string;
         };
@@ -5996,6 +7012,241 @@ export interface operations {
             };
             /** @description What was sent is not valid; `errors` says where. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_code_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequestCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_code_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-Match"?: string | null;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CodeRequestEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed since you read it. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An If-Match header is needed. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7948,6 +9199,299 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_environments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"][];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_environment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_environment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnvironmentUpdate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Environment"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9991,6 +11535,210 @@ export interface operations {
             };
         };
     };
+    create_mock_run: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MockRunCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MockRun"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_mock_run: {
+        parameters: {
+            query?: {
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MockRun"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_notifications: {
         parameters: {
             query?: {
@@ -10242,6 +11990,411 @@ export interface operations {
             };
             /** @description It does not fit the present state; `code` and `advice` say why. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_outputs: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before this one. */
+                cursor?: string | null;
+                /** @description Rows in a page. */
+                limit?: number;
+                state?: components["schemas"]["OutputState"][] | null;
+                /** @description Held, and without your vote. */
+                to_decide?: boolean;
+                /** @description Its id or name. */
+                dataset?: string | null;
+                /** @description Their id or e-mail. */
+                requester?: string | null;
+                sort?: "newest" | "oldest";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_HeldSummary_"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_output: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldOutput"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_output: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReleaseDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HeldOutput"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_output_item: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The item's bytes; Content-Type says what they are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                    "application/vnd.apache.arrow.file": string;
+                    "application/x-npy": string;
+                    "application/x-safetensors": string;
+                    "image/png": string;
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11610,6 +13763,100 @@ export interface operations {
             };
         };
     };
+    get_code_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_comments: {
         parameters: {
             query?: never;
@@ -11728,6 +13975,210 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Comment"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_line_comments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineComment"][];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_line_comment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LineCommentCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineComment"];
                 };
             };
             /** @description No key was sent and nobody is signed in, or the key or session has ended. */
@@ -12340,7 +14791,7 @@ export interface operations {
                 failed?: boolean | null;
                 /** @description Went on past its deadline: for owners and auditors. */
                 overran?: boolean | null;
-                kind?: ("query" | "ingest") | null;
+                kind?: ("query" | "code" | "ingest") | null;
             };
             header?: never;
             path?: never;
@@ -12648,6 +15099,199 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RunDiagnostics"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_run_item: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The item's bytes; Content-Type says what they are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                    "application/vnd.apache.arrow.file": string;
+                    "application/x-npy": string;
+                    "application/x-safetensors": string;
+                    "image/png": string;
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_run_result: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CodeResult"];
                 };
             };
             /** @description No key was sent and nobody is signed in, or the key or session has ended. */

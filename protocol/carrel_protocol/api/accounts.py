@@ -76,7 +76,7 @@ class User(Received):
 
 class KeyCreate(Sent):
     label: Label
-    scopes: tuple[Scope, ...] = Field(default=(Scope.READ, Scope.ASK), min_length=1, max_length=4)
+    scopes: tuple[Scope, ...] = Field(default=(Scope.READ, Scope.ASK), min_length=1, max_length=5)
     expires_in_days: int = Field(default=90, ge=1, le=366)
 
 
@@ -117,12 +117,14 @@ class Worker(Received):
     created_at: datetime
     last_seen_at: datetime | None
     revoked_at: datetime | None
+    sandbox: str = ""
+    """What holds the code that it runs, as it found when it started; empty before it said."""
 
 
 class WorkerCreate(Sent):
     name: Label
     queues: tuple[
-        Annotated[str, StringConstraints(pattern=r"^(ingest|query|code|train)$")], ...
+        Annotated[str, StringConstraints(pattern=r"^(ingest|query|code|mock|train)$")], ...
     ] = Field(min_length=1, max_length=4)
 
 

@@ -176,8 +176,39 @@ class HeldOutput(Received):
     votes: tuple["ReleaseVote", ...]
     """The caller's own until the output is decided."""
     votes_needed: int
+    groups_needed: tuple[str, ...] = ()
+    """Names of the groups of which each has to have given a vote."""
     digest: str
     """Of all items together: a decision names it."""
+    reason: str = ""
+    """Why it was withheld; the researcher reads it."""
+    requester: Person
+    dataset: str
+    title: str
+    """What ran, in words: 'work() of analysis.py'."""
+    public_at: datetime | None
+    """When its researcher sees that it has ended. A decision before then shows then."""
+    recorded_at: datetime
+
+
+class HeldSummary(Received):
+    """A row of the list of outputs."""
+
+    run_id: str
+    request_id: str
+    state: OutputState
+    requester: Person
+    dataset: str
+    purpose: str
+    title: str
+    items: int
+    worst: Literal["note", "warning", "alarm"] | None
+    """The gravest level among its findings."""
+    ending: str
+    """How the code ended: 'returned', 'raised', …"""
+    votes_needed: int
+    voted: bool
+    """Whether the caller has."""
     recorded_at: datetime
 
 

@@ -48,8 +48,14 @@ class Population(Received):
     created_at: datetime
 
 
+AskKind = Literal["query", "code", "black_box"]
+
+
 class DatasetPolicy(Sent):
-    """What may happen without a person, and how many people it takes otherwise."""
+    """What may be asked, what of it without a person, and how many people it takes otherwise."""
+
+    kinds: tuple[AskKind, ...] = Field(default=("query", "code", "black_box"), max_length=3)
+    """What may be asked of this dataset."""
 
     auto_approve: bool = False
     """Approve private queries whose share of the researcher's budget is within the limit."""
@@ -60,6 +66,8 @@ class DatasetPolicy(Sent):
         Field(default=(), max_length=10)
     )
     """Ids of groups: an approval needs a vote from each of these, beside `reviewers`."""
+    release_reviewers: int | None = Field(default=None, ge=1, le=10)
+    """How many people it takes to release what code returned; as many as `reviewers` when None."""
     request_days: int = Field(default=30, ge=1, le=365)
     """An unanswered request expires after this long."""
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from carrel_protocol.api.accounts import Label
 from carrel_protocol.api.common import Person
-from carrel_protocol.api.requests import RequestState, RunState
+from carrel_protocol.api.requests import OutputState, RequestState, RunState
 from carrel_protocol.base import Received, Sent
 
 EmailPreference = Literal["all", "important", "none"]
@@ -54,6 +54,15 @@ class RunChanged(Received):
     id: str
     request_id: str
     state: RunState
+
+
+class OutputChanged(Received):
+    """`output`: what code returned waits for its reader's decision, or was decided."""
+
+    id: str
+    """The run's."""
+    request_id: str
+    state: OutputState
 
 
 class DatasetChanged(Received):

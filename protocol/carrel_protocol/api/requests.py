@@ -10,6 +10,7 @@ from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.common import Person, Role, SignedHead
 from carrel_protocol.api.datasets import DatasetPolicy
 from carrel_protocol.base import READABLE, Received, Sent, Text
+from carrel_protocol.code import CodeContent
 from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
 from carrel_protocol.privacy import Noise, PrivacyTarget
@@ -147,11 +148,17 @@ class Run(Received):
     finished_at: datetime | None
     answer: QueryAnswer | None = None
     receipt: SignedHead | None = None
+    output: OutputState | None = None
+    """Of a run of code, once its end is public: held while people look at what it returned."""
+
+
+RequestKind = Literal["query", "code"]
+Content = Annotated[QueryContent | CodeContent, Field(discriminator="kind")]
 
 
 class Request(Received):
     id: str
-    kind: Literal["query"]
+    kind: RequestKind
     dataset: str
     dataset_id: str
     requester: Person
@@ -159,14 +166,15 @@ class Request(Received):
     state: RequestState
     sql: str | None
     as_sql: str = ""
-    """The question in SQL, whichever way it was asked."""
+    """The question in SQL, whichever way it was asked; empty for code."""
     target: PrivacyTarget | None = None
     """How private it was asked to be. Sites before this field send None."""
     bounds: UnitBounds | None = None
     """Those it was asked with, instead of the dataset's own bounds per unit."""
-    content: QueryContent
+    content: Content
     content_hash: str
-    price: Price
+    price: Price | None
+    """None for code: people look at what it returns, and no bound is worked out."""
     run: Run | None
     votes: tuple[Vote, ...]
     votes_needed: int
@@ -188,11 +196,13 @@ class RequestRound(Received):
     number: int
     purpose: str
     as_sql: str
-    """The question in SQL, whichever way it was asked."""
-    target: PrivacyTarget
-    bounds: UnitBounds
+    """The question in SQL, whichever way it was asked; empty for code."""
+    target: PrivacyTarget | None
+    bounds: UnitBounds | None
+    content: CodeContent | None = None
+    """Of code: its program and all else that was asked."""
     content_hash: str
-    price: Price
+    price: Price | None
     asked_at: datetime
     replaced_at: datetime | None
     """When an edit put another in its place; None for what is asked now."""
@@ -250,15 +260,17 @@ class RequestBackground(Received):
 
 class RequestSummary(Received):
     id: str
-    kind: Literal["query"]
+    kind: RequestKind
     dataset: str
     requester: Person
     purpose: str
     state: RequestState
     run_state: RunState | None
+    output_state: OutputState | None = None
+    """Of code, once its run's end is public."""
     in_words: str
     share: float
-    """What it costs, as a share of its researcher's limit."""
+    """What it costs, as a share of its researcher's limit; 0 for code."""
     votes_needed: int
     votes_cast: int
     """Approvals, rejections and returns of the request as it is. Until it is decided votes are
@@ -282,7 +294,7 @@ class RunSummary(Received):
     """A row of the list of runs: on the public clock, but as they are for owners and auditors."""
 
     id: str
-    kind: Literal["query", "ingest"]
+    kind: Literal["query", "ingest", "code"]
     state: RunState
     request_id: str | None
     version_id: str | None

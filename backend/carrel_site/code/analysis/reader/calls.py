@@ -87,7 +87,11 @@ class Calls(ABC):
                     self._leaves(level, node, "yielded")
                 return level
         return max(
-            (self._level(each, env) for each in ast.iter_child_nodes(node) if _is_expr(each)),
+            (
+                self._level(each, env)
+                for each in ast.iter_child_nodes(node)
+                if isinstance(each, ast.expr)
+            ),
             default=CLEAN,
         )
 
@@ -271,10 +275,6 @@ class Calls(ABC):
 
 _KNOWN = known.ROW_KEEPING | known.AGGREGATES
 _FITS = ("fit", "partial_fit", "train", "fit_transform")
-
-
-def _is_expr(node: ast.AST) -> bool:
-    return isinstance(node, ast.expr | ast.comprehension)
 
 
 def _per_row(node: ast.Call) -> bool:

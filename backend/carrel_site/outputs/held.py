@@ -1,0 +1,115 @@
+"""Recording what approved code returned, to be held until people have looked at it."""
+
+import re
+import time
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.datasets import DatasetPolicy
+from carrel_protocol.api.requests import OutputState
+from carrel_protocol.canonical import tagged_hash
+from carrel_protocol.code import CodeContent
+from carrel_protocol.jobs import CodeEnded
+from carrel_protocol.outputs import OutputItem as Item
+from carrel_site.audit.log import exact
+from carrel_site.core.errors import InvalidInput
+from carrel_site.datasets.models import Dataset
+from carrel_site.datasets.storage import DigestMismatch
+from carrel_site.events import notices
+from carrel_site.outputs.models import Output
+from carrel_site.requests.models import Request
+from carrel_site.runs.models import Run
+from carrel_site.site import Site
+
+_RETURNED = re.compile(r"(run_[a-z0-9]+)_([0-9]+)")
+_LEFT_SECONDS = 24 * 3600
+
+
+def items_digest(items: list[dict[str, object]]) -> str:
+    """What a decision names: all items together, their bytes by their digests."""
+    return tagged_hash("output/1", exact(items))
+
+
+def record_code(session: Session, site: Site, run: Run, result: CodeEnded, at: datetime) -> None:
+    """Record a run's (locked) one output, held; its reviewers are told, and nobody else.
+
+    Raises `InvalidInput` unless the items lie in the storage as the worker says.
+    """
+    request = session.get_one(Request, run.request_id)
+    content = CodeContent.model_validate(request.content)
+    names = [item.name for item in result.items]
+    if len(set(names)) != len(names):
+        raise InvalidInput("Two items have the same name.")
+    total = sum(item.size for item in result.items)
+    if total > content.limits.output_bytes or any(item.size < 0 for item in result.items):
+        raise InvalidInput("The items are larger than the run may return.")
+    for number, item in enumerate(result.items):
+        try:
+            site.storage.take(
+                item_path(site, run.id, run.epoch, number), item.digest, item.size
+            ).close()
+        except DigestMismatch as mismatch:
+            raise InvalidInput(str(mismatch)) from None
+    items = [item.model_dump(mode="json") for item in result.items]
+    votes, groups = _rule(session, request, content)
+    output = Output(
+        run_id=run.id,
+        state=OutputState.HELD.value,
+        epoch=run.epoch,
+        items=items,
+        findings=[finding.model_dump(mode="json") for finding in result.findings],
+        report=result.report.model_dump(mode="json"),
+        votes_needed=votes,
+        reviewer_groups=groups,
+        digest=items_digest(items),
+        recorded_at=at,
+    )
+    session.add(output)
+    session.flush()
+    notices.output_held(session, request, run.id)
+
+
+def _rule(session: Session, request: Request, content: CodeContent) -> tuple[int, list[str]]:
+    """How many people a release takes, and of which groups: the strictest of its datasets."""
+    policies = [
+        DatasetPolicy.model_validate(session.get_one(Dataset, one.dataset_id).policy)
+        for one in content.data
+    ]
+    votes = max(policy.release_reviewers or policy.reviewers for policy in policies)
+    groups = {group for policy in policies for group in policy.reviewer_groups}
+    return votes, sorted(groups | set(request.reviewer_groups))
+
+
+def item_path(site: Site, run_id: str, epoch: int, number: int) -> str:
+    """Where an item is as the code returned it, relative to the storage's root."""
+    return f"{site.storage.output_path(run_id, epoch)}/{number}"
+
+
+def items_of(output: Output) -> list[Item]:
+    return [Item.model_validate(item) for item in output.items or ()]
+
+
+def sweep(site: Site) -> int:
+    """Remove what attempts left that came to nothing: no output names it, and it is a day old.
+
+    Returns how many went.
+    """
+    old = [
+        name for name, made in site.storage.returned().items() if time.time() - made > _LEFT_SECONDS
+    ]
+    named = {name: match for name in old if (match := _RETURNED.fullmatch(name))}
+    ids = {match[1] for match in named.values()}
+    kept = site.db.read(lambda session: _epochs(session, ids))
+    gone = [name for name, match in named.items() if kept.get(match[1]) != int(match[2])]
+    for name in gone:
+        site.storage.discard_returned(name)
+    return len(gone)
+
+
+def _epochs(session: Session, run_ids: set[str]) -> dict[str, int]:
+    rows = session.execute(
+        select(Output.run_id, Output.epoch).where(Output.run_id.in_(list(run_ids)))
+    )
+    return {row.run_id: row.epoch for row in rows}

@@ -1,0 +1,325 @@
+"""Outputs as they are shown: held ones to those who decide, released ones to whoever asked.
+
+Reviewers see what code returned as soon as it is there; its researcher, whatever their role, sees
+nothing of it before the public end of the run, then that it is looked at, and then what left.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import IO, Any, Literal, NamedTuple
+
+from sqlalchemy import ColumnElement, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from carrel_protocol.api.code import (
+    CodeResult,
+    HeldItem,
+    HeldOutput,
+    HeldSummary,
+    ReleaseVote,
+)
+from carrel_protocol.api.common import Person
+from carrel_protocol.api.requests import OutputState, RunState
+from carrel_protocol.code import CodeContent
+from carrel_protocol.outputs import Finding, RunReport
+from carrel_protocol.outputs import OutputItem as Item
+from carrel_site.accounts import groups as group_rows
+from carrel_site.accounts.models import User
+from carrel_site.audit.log import record
+from carrel_site.code import programs
+from carrel_site.core.errors import NotFound
+from carrel_site.core.http import Caller
+from carrel_site.core.models import Timestamp
+from carrel_site.datasets import repository as datasets
+from carrel_site.datasets.models import Dataset
+from carrel_site.datasets.storage import DigestMismatch
+from carrel_site.outputs import decisions, held
+from carrel_site.outputs.errors import OutputChanged
+from carrel_site.outputs.models import Output, OutputItem, OutputVote
+from carrel_site.requests.errors import NotReviewer
+from carrel_site.requests.models import Request
+from carrel_site.requests.moves import may_see
+from carrel_site.runs.models import Run
+from carrel_site.runs.views import output_state
+from carrel_site.site import Site
+
+_GRAVITY: tuple[Literal["alarm", "warning", "note"], ...] = ("alarm", "warning", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which outputs: every condition that is set must hold."""
+
+    caller_id: str
+    """Whose own are never among them."""
+    states: tuple[OutputState, ...] = ()
+    mine_to_decide: bool = False
+    """Held, and without the caller's vote."""
+    dataset: str | None = None
+    requester: str | None = None
+    oldest_first: bool = False
+
+
+class Row(NamedTuple):
+    """An output with what it is of."""
+
+    output: Output
+    run: Run
+    request: Request
+    dataset: str
+    requester: User
+    voted: bool
+
+
+def page(
+    session: Session, wanted: Wanted, after: tuple[datetime, str] | None, limit: int
+) -> list[Row]:
+    """At most `limit` outputs of code behind `after`."""
+    conditions = _conditions(session, wanted)
+    if conditions is None:
+        return []
+    position = tuple_(Output.recorded_at, Output.run_id)
+    if after is not None:
+        place = tuple_(literal(after[0], Timestamp), after[1])
+        conditions.append(position > place if wanted.oldest_first else position < place)
+    order: tuple[Any, Any] = (Output.recorded_at.desc(), Output.run_id.desc())
+    if wanted.oldest_first:
+        order = (Output.recorded_at, Output.run_id)
+    query = _rows(wanted.caller_id).where(*conditions).order_by(*order).limit(limit)
+    return [Row(*row) for row in session.execute(query)]
+
+
+def _rows(caller_id: str) -> Any:
+    voted = (
+        select(OutputVote.id)
+        .where(OutputVote.run_id == Output.run_id, OutputVote.reviewer_id == caller_id)
+        .exists()
+    )
+    return (
+        select(Output, Run, Request, Dataset.name, User, voted)
+        .join(Run, Run.id == Output.run_id)
+        .join(Request, Request.id == Run.request_id)
+        .join(Dataset, Dataset.id == Request.dataset_id)
+        .join(User, User.id == Request.requester_id)
+        .where(Output.items.is_not(None), Run.state == RunState.SUCCEEDED.value)
+    )
+
+
+def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]] | None:
+    conditions: list[ColumnElement[bool]] = [Request.requester_id != wanted.caller_id]
+    if wanted.states:
+        conditions.append(Output.state.in_([state.value for state in wanted.states]))
+    if wanted.mine_to_decide:
+        mine = select(OutputVote.id).where(
+            OutputVote.run_id == Output.run_id, OutputVote.reviewer_id == wanted.caller_id
+        )
+        conditions += [Output.state == OutputState.HELD.value, ~mine.exists()]
+    if wanted.dataset is not None:
+        dataset = datasets.dataset(session, wanted.dataset)
+        if dataset is None:
+            return None
+        conditions.append(
+            (Request.dataset_id == dataset.id) | Request.also_datasets.contains([dataset.id])
+        )
+    if wanted.requester is not None:
+        user = datasets.user(session, wanted.requester)
+        if user is None:
+            return None
+        conditions.append(Request.requester_id == user.id)
+    return conditions
+
+
+def summary(row: Row) -> HeldSummary:
+    output, content = row.output, CodeContent.model_validate(row.request.content)
+    return HeldSummary(
+        run_id=output.run_id,
+        request_id=row.request.id,
+        state=OutputState(output.state),
+        requester=_person(row.requester),
+        dataset=row.dataset,
+        purpose=row.request.purpose,
+        title=programs.title(content.entry),
+        items=len(output.items or ()),
+        worst=_worst(output),
+        ending=(output.report or {}).get("ending", ""),
+        votes_needed=output.votes_needed,
+        voted=row.voted,
+        recorded_at=output.recorded_at,
+    )
+
+
+def _worst(output: Output) -> Literal["note", "warning", "alarm"] | None:
+    levels = {finding["level"] for finding in output.findings or ()}
+    return next((level for level in _GRAVITY if level in levels), None)
+
+
+def look(session: Session, caller: Caller, run_id: str) -> HeldOutput:
+    """An output as its reviewers see it; the log says that the caller did."""
+    row = _reviewable(session, caller, run_id)
+    _note_view(session, caller, row)
+    return view(session, caller, row)
+
+
+def shown(session: Session, caller: Caller, run_id: str) -> HeldOutput:
+    """An output that the caller has just voted on."""
+    return view(session, caller, _reviewable(session, caller, run_id))
+
+
+def view(session: Session, caller: Caller, row: Row) -> HeldOutput:
+    output, request = row.output, row.request
+    content = CodeContent.model_validate(request.content)
+    decided = {item.number: item for item in _decided(session, output.run_id)}
+    held_state = OutputState.HELD.value
+    return HeldOutput(
+        run_id=output.run_id,
+        request_id=request.id,
+        state=OutputState(output.state),
+        items=tuple(
+            HeldItem(
+                item=item,
+                state=OutputState(decided[number].state if number in decided else held_state),
+                released_as=(
+                    Item.model_validate(decided[number].released)
+                    if number in decided and decided[number].released is not None
+                    else None
+                ),
+            )
+            for number, item in enumerate(held.items_of(output))
+        ),
+        findings=tuple(Finding.model_validate(finding) for finding in output.findings or ()),
+        report=None if output.report is None else RunReport.model_validate(output.report),
+        votes=_votes(session, caller, output),
+        votes_needed=output.votes_needed,
+        groups_needed=_groups(session, output),
+        digest=output.digest,
+        reason=output.reason,
+        requester=_person(row.requester),
+        dataset=row.dataset,
+        title=programs.title(content.entry),
+        public_at=row.run.visible_at,
+        recorded_at=output.recorded_at,
+    )
+
+
+def item_for_review(
+    session: Session, site: Site, caller: Caller, run_id: str, name: str
+) -> tuple[Item, IO[bytes]] | None:
+    """An item's bytes as the code returned them; the log says that the caller read them.
+
+    None when they are not those that were recorded: the log says that.
+    """
+    row = _reviewable(session, caller, run_id)
+    number, item = _named(held.items_of(row.output), name)
+    path = held.item_path(site, run_id, row.output.epoch, number)
+    try:
+        content = site.storage.take(path, item.digest, item.size)
+    except DigestMismatch as mismatch:
+        decisions.refused(session, row.run, row.request, mismatch)
+        return None
+    _note_view(session, caller, row, item=name)
+    return item, content
+
+
+def result(session: Session, caller: Caller, run_id: str) -> CodeResult:
+    """What whoever asked gets: nothing before the run's public end."""
+    run, _, output = _readable(session, caller, run_id)
+    state = output_state(run, output)
+    if output is None or state is None or state is OutputState.HELD:
+        return CodeResult(run_id=run.id, state=state)
+    left = [item.released for item in _decided(session, run.id) if item.released is not None]
+    return CodeResult(
+        run_id=run.id,
+        state=state,
+        items=tuple(Item.model_validate(item) for item in left),
+        reason=output.reason,
+    )
+
+
+def released_item(
+    session: Session, site: Site, caller: Caller, run_id: str, name: str
+) -> tuple[Item, IO[bytes]]:
+    """A released item's bytes, as they left."""
+    run, _, output = _readable(session, caller, run_id)
+    if output_state(run, output) is OutputState.RELEASED:
+        for row in _decided(session, run_id):
+            if row.name == name and row.released is not None:
+                item = Item.model_validate(row.released)
+                path = site.storage.released_path(run_id, row.number)
+                try:
+                    return item, site.storage.take(path, item.digest, item.size)
+                except DigestMismatch:
+                    raise OutputChanged("The stored item is not the one that left.") from None
+    raise NotFound("Nothing of that name was released.")
+
+
+def _reviewable(session: Session, caller: Caller, run_id: str) -> Row:
+    found = session.execute(_rows(caller.user_id).where(Output.run_id == run_id)).one_or_none()
+    if found is None:
+        raise decisions.missing()
+    row = Row(*found)
+    if row.request.requester_id == caller.user_id:
+        raise NotReviewer("Nobody looks at what their own request returned before it is released.")
+    return row
+
+
+def _readable(session: Session, caller: Caller, run_id: str) -> tuple[Run, Request, Output | None]:
+    row = session.execute(
+        select(Run, Request, Output)
+        .join(Request, Request.id == Run.request_id)
+        .outerjoin(Output, Output.run_id == Run.id)
+        .where(Run.id == run_id, Run.kind == "code")
+    ).one_or_none()
+    if row is None or not may_see(caller, row[1].requester_id):
+        raise NotFound("There is no such run of code.")
+    return row[0], row[1], row[2]
+
+
+def _named(items: list[Item], name: str) -> tuple[int, Item]:
+    for number, item in enumerate(items):
+        if item.name == name:
+            return number, item
+    raise NotFound("The output has no such item.")
+
+
+def _note_view(session: Session, caller: Caller, row: Row, **detail: str) -> None:
+    record(
+        session,
+        caller.user_id,
+        "output.viewed",
+        row.output.run_id,
+        dataset=row.request.dataset_id,
+        **detail,
+    )
+
+
+def _decided(session: Session, run_id: str) -> list[OutputItem]:
+    query = select(OutputItem).where(OutputItem.run_id == run_id).order_by(OutputItem.number)
+    return list(session.scalars(query))
+
+
+def _votes(session: Session, caller: Caller, output: Output) -> tuple[ReleaseVote, ...]:
+    """Blind until the output is decided: till then each reviewer sees their own."""
+    query = (
+        select(OutputVote, User)
+        .join(User, User.id == OutputVote.reviewer_id)
+        .where(OutputVote.run_id == output.run_id)
+        .order_by(OutputVote.at, OutputVote.id)
+    )
+    return tuple(
+        ReleaseVote(
+            reviewer=_person(reviewer), decision=vote.decision, reason=vote.reason, at=vote.at
+        )
+        for vote, reviewer in session.execute(query)
+        if output.state != OutputState.HELD.value or vote.reviewer_id == caller.user_id
+    )
+
+
+def _groups(session: Session, output: Output) -> tuple[str, ...]:
+    if not output.reviewer_groups:
+        return ()
+    named = group_rows.refs(session, output.reviewer_groups)
+    return tuple(named[g].name if g in named else g for g in output.reviewer_groups)
+
+
+def _person(user: User) -> Person:
+    return Person(id=user.id, name=user.name, email=user.email)
