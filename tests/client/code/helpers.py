@@ -21,10 +21,6 @@ def with_rates(df):
     return df.drugexp * RATES
 
 
-def CONFLICT(df):
-    return df
-
-
 class Settings:
     lower: int = CUT
 
