@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Sequence, Set
 from pathlib import Path
@@ -18,8 +19,9 @@ import structlog
 from carrel_protocol.api.code import CodeFinding
 from carrel_protocol.code import SourceFile
 
-WALL_SECONDS = 20.0
-CPU_SECONDS = 8
+WALL_SECONDS = 15.0
+"""Of each of the two readings."""
+CPU_SECONDS = 6
 MEMORY_BYTES = 768 * 2**20
 OUTPUT_BYTES = 4 * 2**20
 MOST_OF_RUFF = 400
@@ -49,7 +51,7 @@ def analyse(
 
     imports: modules that the program's environment has, beside the standard library. data_names:
     the parameters that data are given to. entry: the function that is called with them; None for
-    a script, or where it is not known. Never raises for what a program holds, takes at most
+    a script, or where it is not known. Never raises for what a program holds, takes at most twice
     `WALL_SECONDS`, and says in a finding where it had to give up.
     """
     program = {
@@ -147,8 +149,10 @@ def _gave_up(source: Literal["carrel", "ruff"], path: str) -> CodeFinding:
 
 def _ruff_program() -> str | None:
     """ruff's own program, beside this interpreter or on the path."""
-    beside = Path(sys.executable).parent / "ruff"
-    return str(beside) if beside.is_file() else shutil.which("ruff")
+    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        if (folder / "ruff").is_file():
+            return str(folder / "ruff")
+    return shutil.which("ruff")
 
 
 def _run(

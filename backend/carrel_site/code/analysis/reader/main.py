@@ -29,6 +29,7 @@ def limit(cpu_seconds: int, memory_bytes: int, output_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_FSIZE, (output_bytes, output_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.nice(10)  # the site's other work goes first
 
 
 def analyse(program: dict[str, Any]) -> list[tuple[Any, ...]]:
