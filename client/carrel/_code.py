@@ -23,7 +23,7 @@ from carrel._code_environment import allowed_by, environment_of
 from carrel._code_mock import finished, show
 from carrel._code_names import imports_within
 from carrel._code_request import CodeRequest
-from carrel._code_source import Source, read_source
+from carrel._code_source import Source, check_readable, read_source
 from carrel._code_values import returned
 from carrel._dataset import Dataset
 from carrel._errors import InvalidInput
@@ -167,7 +167,8 @@ class CodeFunction(Program):
         super().__init__(site, tables, environment, packages, limits)
         functools.update_wrapper(self, function)
         self.function = function
-        self._defaults = _defaults(function)
+        self._optional = _defaults(function)
+        self._defaults = {k: v for k, v in self._optional.items() if _is_parameter(v)}
         names = [each.arg for each in (*definition.args.args, *definition.args.kwonlyargs)]
         self._names = [name for name in names if name not in tables]
 
@@ -188,11 +189,12 @@ class CodeFunction(Program):
                 f"{name} has no parameter {min(unknown)!r}.",
                 advice=f"It has {', '.join(self._names) or 'none beside its data'}.",
             )
-        missing = [each for each in self._names if each not in given | self._defaults.keys()]
+        missing = [each for each in self._names if each not in {**self._optional, **given}]
         if missing:
             raise InvalidInput(f"{name} needs a value for {', '.join(missing)}.")
         # Defaults are sent too, so that leaving one out or writing it asks for the same.
-        return super()._parameters({n: ({**self._defaults, **given})[n] for n in self._names})
+        values = {**self._defaults, **given}
+        return super()._parameters({name: values[name] for name in self._names if name in values})
 
     def __repr__(self) -> str:
         return f"<{self.function.__name__}: to run on {', '.join(self._data.values())}>"
@@ -292,7 +294,9 @@ def script(
             text = file.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             raise InvalidInput(f"{file} is not UTF-8 text.") from None
-        read.append(read_source(file.relative_to(beside).as_posix(), text))
+        source = read_source(file.relative_to(beside).as_posix(), text)
+        check_readable(source)
+        read.append(source)
     return Script(tuple(read), at, tables, environment, packages, limits)
 
 
@@ -350,6 +354,13 @@ def _defaults(function: FunctionType) -> dict[str, Any]:
         **dict(zip(names[len(names) - len(values) :], values, strict=True)),
         **(function.__kwdefaults__ or {}),
     }
+
+
+def _is_parameter(value: Any) -> bool:
+    """Whether a default can be told to a site. Others, a model's class say, stay in the text."""
+    if isinstance(value, list | tuple):
+        return all(not isinstance(each, list | tuple) and _is_parameter(each) for each in value)
+    return value is None or isinstance(value, str | bool | int | float)
 
 
 def _plain(value: Any) -> Any:

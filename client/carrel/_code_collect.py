@@ -111,7 +111,11 @@ class _Program:
     def _name(self, source: Source, used: Used, value: Any, module: object) -> None:
         value = _unwrapped(value)
         if used.name in self.meanings:
-            if self.meanings[used.name] is not value and self.meanings[used.name] != value:
+            known = self.meanings[used.name]
+            alike = (
+                _is_constant(known) and _is_constant(value) and _literal(known) == _literal(value)
+            )
+            if known is not value and not alike:
                 source.refuse(
                     used.at,
                     f"{used.name} means something else in another part of the program",
@@ -265,6 +269,10 @@ def _is_own(value: Any) -> bool:
     return file is None or not {"site-packages", "dist-packages"} & set(
         file.replace("\\", "/").split("/")
     )
+
+
+def _alike(one: Any, other: Any) -> bool:
+    return _is_constant(one) and _is_constant(other) and _literal(one) == _literal(other)
 
 
 def _is_constant(value: Any) -> bool:

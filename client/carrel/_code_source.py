@@ -39,7 +39,7 @@ class Source:
         with a caret."""
         if isinstance(at, ast.AST):
             line = int(getattr(at, "lineno", 1))
-            before = self.text.splitlines()[line - 1].encode()[: getattr(at, "col_offset", 0)]
+            before = self.text.split("\n")[line - 1].encode()[: getattr(at, "col_offset", 0)]
             at = line, len(before.decode(errors="replace")) + 1
         error = CodeNotAllowed(
             message,
@@ -52,8 +52,7 @@ class Source:
 
 
 def read_source(shown: str, text: str) -> Source:
-    """`text` as a program. Raises `CodeNotAllowed` where it is none, or holds what no reader of
-    it would see."""
+    """`text` as a program. Raises `CodeNotAllowed` where it is none."""
     text = text.replace("\r\n", "\n")
     try:
         tree = ast.parse(text)
@@ -63,18 +62,19 @@ def read_source(shown: str, text: str) -> Source:
         )
     except (ValueError, RecursionError, MemoryError) as error:
         raise CodeNotAllowed(f"{shown} cannot be read as Python: {error}") from None
-    source = Source(shown, text, tree)
-    try:
-        readable(text)
-    except ValueError as error:
-        for number, line in enumerate(text.split("\n"), 1):
-            for column, character in enumerate(line, 1):
-                try:
-                    readable(character)
-                except ValueError:
-                    source.refuse((number, column), str(error))
-        raise CodeNotAllowed(f"{shown}: {error}") from None
-    return source
+    return Source(shown, text, tree)
+
+
+def check_readable(source: Source, first: int = 1, last: int | None = None) -> None:
+    """Raise `CodeNotAllowed` where lines hold what no reader of them would see."""
+    for number, line in enumerate(source.text.split("\n")[first - 1 : last], first):
+        if line.isascii() and line.isprintable():
+            continue
+        for column, character in enumerate(line, 1):
+            try:
+                readable(character)
+            except ValueError as error:
+                source.refuse((number, column), str(error))
 
 
 def source_of(value: FunctionType | type) -> tuple[Source, Definition]:
@@ -93,6 +93,7 @@ def source_of(value: FunctionType | type) -> tuple[Source, Definition]:
     found = _definition(source.tree, value)
     if found is None:
         raise _changed(name, source)
+    check_readable(source, found.lineno, found.end_lineno)
     text = text_of(source, found)
     if not any(_same(value, each, found.name) for each in (text, source.text)):
         raise _changed(name, source)
@@ -104,8 +105,9 @@ def text_of(source: Source, definition: Definition) -> str:
     first = definition.lineno
     if isinstance(definition, ast.ClassDef) and definition.decorator_list:
         first = definition.decorator_list[0].lineno
-    lines = source.text.splitlines(keepends=True)[first - 1 : definition.end_lineno]
-    text = textwrap.dedent("".join(lines)).rstrip() + "\n"
+    # By line feeds alone, as Python counts lines.
+    lines = source.text.split("\n")[first - 1 : definition.end_lineno]
+    text = textwrap.dedent("\n".join(lines)).rstrip() + "\n"
     try:
         moved = ast.parse(text).body
     except SyntaxError:

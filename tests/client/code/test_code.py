@@ -223,6 +223,15 @@ def test_parameters_are_checked_here(online: Online) -> None:
     assert request.parameters == {"age_from": 40, "region": "south"}
 
 
+def optional(df: Any, options: Any = {"a": 1}, n: int = 3, *, kind: Any = None) -> Any:  # noqa: B006
+    return df
+
+
+def test_defaults_that_no_site_can_be_told_stay_in_the_text(online: Online) -> None:
+    request = carrel.function(data=online.dataset)(optional).submit("x", n=4)
+    assert request.parameters == {"n": 4, "kind": None}
+
+
 def swapped(region: str, df: Any) -> Any:
     return df
 

@@ -305,6 +305,21 @@ def test_characters_that_cannot_be_seen_are_refused(hidden: str) -> None:
     assert hidden not in message
 
 
+def test_what_stands_elsewhere_in_the_file_does_not_matter() -> None:
+    text = "x = 1\x0c\ny = '\u2028\u202e'\ndef work(df):\n    return df.age.mean()\n"
+    names = cell(text, "elsewhere.py")
+    assert sent(names["work"]) == "def work(df):\n    return df.age.mean()\n"
+
+
+@pytest.mark.parametrize("other", [True, 66, "65", np.arange(3), pd.DataFrame(), None])
+def test_a_name_is_one_thing_in_the_whole_program(other: Any) -> None:
+    names = cell("def work(df):\n    return clean(df) + CUT\n", "one_thing.py")
+    names |= {"clean": clean, "CUT": helpers.CUT}
+    assert sent(names["work"]).count("CUT = 65") == 1
+    names["CUT"] = other
+    assert "CUT means something else" in refusal(names["work"])
+
+
 def test_decorated_text_with_lines_in_strings_stays_what_it_is() -> None:
     text = "def outer():\n    def work(df):\n        return '''a\n    b'''\n    return work\n"
     names = cell(text, "strings.py")
