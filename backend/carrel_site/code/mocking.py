@@ -125,7 +125,9 @@ def _refuse_many(session: Session, site: Site, user_id: str) -> None:
 
 def mock_job(session: Session, site: Site, run: Run, token: str) -> MockCodeJob:
     """The whole job, rows and all; its worker is granted nothing."""
-    mock = session.get_one(models.MockRun, run.id)
+    mock = session.get(models.MockRun, run.id)
+    if mock is None or run.request_id is not None:
+        raise Tampered("The run is none on made-up rows.")
     content = {key: value for key, value in mock.content.items() if key != "data"}
     tables = tuple(
         _table(session, site, alias, dataset_id, mock.rows)
