@@ -178,7 +178,8 @@ class CodeFunction(Program):
 
     def _program(self, allowed: Allowed) -> tuple[Entry, tuple[SourceFile, ...]]:
         name = self.function.__name__
-        path = f"{name}.py"
+        # A file named as a module would be imported in its place, by pandas too.
+        path = f"{name}_.py" if allowed.has(name) else f"{name}.py"
         file = made(SourceFile, path=path, text=collect(self.function, allowed))
         return made(FunctionEntry, path=path, name=name), (file,)
 

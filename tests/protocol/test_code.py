@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from carrel_protocol.code import ChoiceBound, MockCode, NumberBound
+from carrel_protocol.code import ChoiceBound, MockCode, NumberBound, SourceFile
 
 PROGRAM: dict[str, Any] = {
     "entry": {"kind": "script", "path": "a.py"},
@@ -61,3 +61,26 @@ def test_bounds_tell_numbers_from_truth_values() -> None:
     one = ChoiceBound(values=(1, "a"))
     assert one.admits(1)
     assert not one.admits(True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# coding: utf-7\nx\n",
+        "#!/usr/bin/python\n# -*- coding: latin-1 -*-\n",
+        "\n \t# vim: set fileencoding=utf-16 :\n",
+        "x = 1  \n#coding=cp037",
+        "# coding: utf-8-sig\n",
+    ],
+)
+def test_a_program_that_python_would_read_as_another_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError, match="programs are UTF-8"):
+        SourceFile(path="a.py", text=text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["# -*- coding: utf-8 -*-\n", "# coding: UTF_8\n", "x = 'coding: a'\n\n# coding: utf-7\n"],
+)
+def test_a_program_may_say_that_it_is_utf_8(text: str) -> None:
+    assert SourceFile(path="a.py", text=text).text == text

@@ -232,6 +232,15 @@ def test_defaults_that_no_site_can_be_told_stay_in_the_text(online: Online) -> N
     assert request.parameters == {"n": 4, "kind": None}
 
 
+def statistics(df: Any) -> Any:
+    return df.age.mean()
+
+
+def test_a_function_s_file_stands_for_no_module(online: Online) -> None:
+    request = carrel.function(data=online.dataset)(statistics).submit("x")
+    assert list(request.files) == ["statistics_.py"]
+
+
 def swapped(region: str, df: Any) -> Any:
     return df
 

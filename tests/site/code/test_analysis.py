@@ -285,6 +285,12 @@ def test_what_is_seen_wrongly_is_found() -> None:
     assert ("long-line", 1, "warning") in own("x = '" + "a" * 400 + "'\n")
 
 
+@pytest.mark.parametrize("name", ["json", "pandas", "sys"])
+def test_a_file_in_place_of_a_module_is_found(name: str) -> None:
+    found = [f for f in findings("x = 1\n", **{name: "y = 1\n"}) if f.rule == "shadow-module"]
+    assert [(f.path, f.level) for f in found] == [(f"{name}.py", "alarm")]
+
+
 def test_ruff_s_rules_are_shown_whatever_comments_say() -> None:
     text = "# ruff: noqa\ndef work(df):\n    return eval('1')  # noqa: S307\n"
     assert ("S307", 3) in {(f.rule, f.line) for f in findings(text) if f.source == "ruff"}

@@ -43,6 +43,16 @@ def analyse(program: dict[str, Any]) -> list[tuple[Any, ...]]:
             trees[path] = tree
     names = {path: Names(tree) for path, tree in trees.items()}
     own = {path.removesuffix(".py").partition("/")[0] for path in files}
+    for path in files:
+        root = path.removesuffix(".py").partition("/")[0]
+        if root in sys.stdlib_module_names or root in program["imports"]:
+            found.add(
+                "shadow-module",
+                path,
+                (1, 1),
+                f"this file is imported in place of the module {root}, by other packages too",
+                ALARM,
+            )
     for path, tree in trees.items():
         try:
             Uses(path, names[path], own, set(program["imports"]), found).read(tree)
