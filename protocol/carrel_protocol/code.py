@@ -8,6 +8,7 @@ limits, who asks and what for.
 import keyword
 import math
 from collections.abc import Mapping
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
@@ -46,21 +47,47 @@ _SAFE = 2**53 - 1
 _EXACT = 1e15
 """Above it a float may come back from a database as an integer with the same digits."""
 
+
+def _whole(number: float) -> int | float:
+    # 18 and 18.0 have the same canonical JSON, and so the same hash: let them be the same value.
+    return int(number) if number.is_integer() else number
+
+
 Number = Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
 # Strict: `true` is no 1, "1" no number, and what was approved is a value of its type.
 Scalar = (
     Annotated[bool, Strict()]
     | Annotated[int, Strict(), Field(ge=-_SAFE, le=_SAFE)]
-    | Annotated[Number, Strict()]
+    | Annotated[Number, Strict(), AfterValidator(_whole)]
     | Annotated[str, Strict(), StringConstraints(max_length=2000), READABLE]
     | None
 )
 ParameterValue = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 
+def _of_one_reading(text: str) -> str:
+    """`ValueError` if the text names an encoding: Python would read other characters than people.
+
+    That is what PEP 263 does with a comment in the first two lines ('coding: utf-7').
+    """
+    for line in text.split("\n", 2)[:2]:
+        named = _ENCODING.match(line)
+        if named and named[1].lower().replace("_", "-") not in ("utf-8", "utf8"):
+            raise ValueError(f"it says that it is written in {named[1]}; programs are UTF-8")
+    return text
+
+
+_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+
+
 class SourceFile(Sent):
     path: FilePath
-    text: Annotated[str, StringConstraints(max_length=MAX_SOURCE), READABLE]
+    text: Annotated[
+        str,
+        StringConstraints(max_length=MAX_SOURCE),
+        READABLE,
+        AfterValidator(_of_one_reading),
+    ]
 
 
 class FunctionEntry(Sent):
