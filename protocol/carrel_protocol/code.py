@@ -7,8 +7,8 @@ limits, who asks and what for.
 
 import keyword
 import math
-from collections.abc import Mapping
 import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
