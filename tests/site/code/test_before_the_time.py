@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from carrel_protocol.api.common import Role
 from carrel_site.events.wakeups import TOLD
 from tests.factories import Member, make_access, make_member
+from tests.fixtures.statements import statements
 from tests.site.code.conftest import CodeSite
 
 LONG = {"wall_seconds": 3000, "cpu_seconds": 10}
@@ -230,3 +231,17 @@ def test_wall_time_within_the_limit_has_one_public_end(code: CodeSite) -> None:
         run_id = request["run"]["id"]
         took = code.execute("SELECT visible_at - claimed_at FROM runs WHERE id = :id", id=run_id)
         assert took.total_seconds() == job.deadline_ms / 1000 == 1.6
+
+
+def test_cancelling_takes_the_same_statements_whether_or_not_it_has_ended(slow: CodeSite) -> None:
+    jobs = []
+    for age in (1, 2):
+        request = slow.approved(limits=limits(slow), parameters={"age_from": age})
+        jobs.append(slow.claim(request["run"]["id"]))
+    assert slow.end(jobs[0], counts=("value", b"1")).is_success
+    sent = []
+    for job in jobs:
+        with statements(slow.app) as recorded:
+            slow.ok(slow.app.researcher, "POST", f"/runs/{job.run_id}/cancel")
+        sent.append([statement.split("SET")[0] for statement in recorded])
+    assert sent[0] == sent[1]
