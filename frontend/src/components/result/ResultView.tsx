@@ -2,6 +2,7 @@ import { SegmentedControl, Select } from "@mantine/core";
 import { useState } from "react";
 
 import type { Schemas } from "@/api/client";
+import type { RequestFull } from "@/api/requests";
 import { CopyButton } from "@/components/CopyButton";
 import { IntervalChart } from "@/components/IntervalChart";
 import { Note } from "@/components/Note";
@@ -22,7 +23,7 @@ import { ResultTable } from "./ResultTable";
 import { SingleValue } from "./SingleValue";
 import classes from "./ResultView.module.css";
 
-type Request = Schemas["Request"];
+type Request = RequestFull;
 type Run = Schemas["Run"];
 
 interface Props {

@@ -12,6 +12,9 @@ export interface PolicyForm {
   reviewers: string;
   groups: string[];
   days: string;
+  /** What may be asked, and how many people a release takes (none: as many as an approval). */
+  kinds: DatasetPolicy["kinds"];
+  releasers: number | null;
 }
 
 export const USUAL_POLICY: PolicyForm = {
@@ -20,6 +23,8 @@ export const USUAL_POLICY: PolicyForm = {
   reviewers: "1",
   groups: [],
   days: "30",
+  kinds: ["query", "code", "black_box"],
+  releasers: null,
 };
 
 export function policyForm(policy: DatasetPolicy): PolicyForm {
@@ -29,6 +34,8 @@ export function policyForm(policy: DatasetPolicy): PolicyForm {
     reviewers: String(policy.reviewers),
     groups: [...policy.reviewer_groups],
     days: String(policy.request_days),
+    kinds: policy.kinds,
+    releasers: policy.release_reviewers ?? null,
   };
 }
 
@@ -39,6 +46,8 @@ export function policyOf(form: PolicyForm): DatasetPolicy {
     reviewers: Number(form.reviewers),
     reviewer_groups: form.groups,
     request_days: Number(form.days),
+    kinds: form.kinds,
+    release_reviewers: form.releasers,
   };
 }
 
