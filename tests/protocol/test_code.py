@@ -31,7 +31,7 @@ def program(value: Any) -> MockCode:
 
 
 @pytest.mark.parametrize(
-    "value", [1, 0, True, False, 1.5, "1", "true", None, 2**53 - 1, -(2**53) + 1, 1e-300]
+    "value", [1, 0, True, False, 1.5, 18.0, "1", "true", None, 2**53 - 1, -(2**53) + 1, 1e-300]
 )
 def test_a_parameter_arrives_as_the_type_it_was_given(value: Any) -> None:
     for read in (program(value), MockCode.model_validate_json(program(value).model_dump_json())):
@@ -39,10 +39,6 @@ def test_a_parameter_arrives_as_the_type_it_was_given(value: Any) -> None:
         assert (type(got), got) == (type(value), value)
     (each,) = program([value]).parameters["x"]  # type: ignore[misc]
     assert (type(each), each) == (type(value), value)
-
-
-def test_numbers_with_the_same_canonical_form_are_the_same_value() -> None:
-    assert repr(program(18.0).parameters["x"]) == repr(program(18).parameters["x"]) == "18"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), {"a": 1}, [[1]], 1e300, 2**53])
