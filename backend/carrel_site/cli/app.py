@@ -73,6 +73,7 @@ def demo(
     data_dir: DataDirOption = Path(".demo"),
     port: PortOption = None,
     once: Annotated[bool, typer.Option("--once", help="Stop after the question")] = False,
+    code: Annotated[bool, typer.Option("--code", help="Reviewed code, too")] = False,
     die_with_parent: Annotated[
         bool, typer.Option(hidden=True, help="Stop when the process that started this one ends")
     ] = False,
@@ -80,7 +81,7 @@ def demo(
     """Start a site with real data and two people, ask one private question, and stay up."""
     from carrel_site.cli.demo.show import run_demo
 
-    run_demo(data_dir, port, once=once, die_with_parent=die_with_parent)
+    run_demo(data_dir, port, once=once, code=code, die_with_parent=die_with_parent)
 
 
 @app.command()
