@@ -13,9 +13,41 @@ export type RequestComment = components["schemas"]["Comment"];
 export type Vote = components["schemas"]["Vote"];
 export type Run = components["schemas"]["Run"];
 export type Target = NonNullable<RequestFull["target"]>;
+export type CodeContent = components["schemas"]["CodeContent"];
+type Price = components["schemas"]["Price"];
+
+/** A request that runs a program. People have to read it and what it returns; it has no price. */
+export type CodeRequest = RequestFull & { kind: "code"; content: CodeContent };
+type Asked = Pick<RequestFull, "kind"> & { content: { kind: string }; price: unknown };
+/** A question, answered with noise and paid from a budget. */
+export type Question<R extends Asked> = R & {
+  kind: "query";
+  content: Extract<R["content"], { kind: "query" }>;
+  price: NonNullable<R["price"]>;
+};
+export type QuestionRequest = Question<RequestFull>;
+
+export function isCode(request: RequestFull): request is CodeRequest {
+  return request.kind === "code";
+}
+
+export function isQuestion<R extends Asked>(request: R): request is Question<R> {
+  return request.kind === "query" && request.price !== null;
+}
+
+/** An earlier or the present round of a question. */
+export type QuestionRound = RequestRound & {
+  price: Price;
+  target: Target;
+  bounds: NonNullable<RequestRound["bounds"]>;
+};
+
+export function isQuestionRound(round: RequestRound): round is QuestionRound {
+  return round.price !== null && round.target !== null && round.bounds !== null;
+}
 
 /** The generated client reads pairs as lists; the schema's own types know better. */
-function given<T>(answer: Promise<{ data?: unknown; error?: unknown; response: Response }>) {
+export function given<T>(answer: Promise<{ data?: unknown; error?: unknown; response: Response }>) {
   return unwrap(answer) as Promise<T>;
 }
 
@@ -75,7 +107,7 @@ function send(id: string, { decision, contentHash, reason }: Decided): Promise<R
 }
 
 /** After something was done to a request: it is what came back, and its lists are stale. */
-function useNewer() {
+export function useNewer() {
   const client = useQueryClient();
   return (request: RequestFull) => {
     client.setQueryData(["request", request.id], request);

@@ -50,7 +50,7 @@ export function Outcome({ id, reused, fresh }: Props) {
     <div ref={frame} tabIndex={-1} className={classes.outcome}>
       <Section
         title="Answer"
-        {...(request ? { lead: request.price.in_words } : {})}
+        {...(request?.price ? { lead: request.price.in_words } : {})}
         actions={
           <>
             {request && (
