@@ -7,6 +7,7 @@ limits, who asks and what for.
 
 import keyword
 import math
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
@@ -189,7 +190,9 @@ class CodeContent(Sent):
         return self
 
     def content_hash(self) -> str:
-        return tagged_hash("request-content/code/1", self.model_dump(mode="json"))
+        body = self.model_dump(mode="json")
+        body["types"] = types_of(self.parameters)
+        return tagged_hash("request-content/code/1", body)
 
     def reach_hash(self) -> str | None:
         """The same for every content that one approval with this `reach` covers.
@@ -199,12 +202,26 @@ class CodeContent(Sent):
         if self.reach is None:
             return None
         body = self.model_dump(mode="json", exclude={"parameters", "purpose"})
-        body["fixed"] = {
-            name: value
-            for name, value in self.model_dump(mode="json")["parameters"].items()
-            if name not in self.reach.bounds
+        fixed = {
+            name: value for name, value in self.parameters.items() if name not in self.reach.bounds
         }
+        body["fixed"] = {name: _plain(value) for name, value in fixed.items()}
+        body["types"] = types_of(fixed)
         return tagged_hash("request-reach/code/1", body)
+
+
+def types_of(parameters: Mapping[str, ParameterValue]) -> dict[str, str | list[str]]:
+    """The parameters' types: in canonical JSON, 18 and 18.0 are one number."""
+    return {
+        name: [type(each).__name__ for each in value]
+        if isinstance(value, tuple)
+        else type(value).__name__
+        for name, value in parameters.items()
+    }
+
+
+def _plain(value: ParameterValue) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def check_program(entry: Entry, files: tuple[SourceFile, ...]) -> None:

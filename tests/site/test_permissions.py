@@ -46,12 +46,16 @@ def test_the_table_itself() -> None:
         "datasets.read",
         "budgets.read_own",
         "requests.read",
+        "environments.read",
         "audit.head",
     }
     readers = everyone | {"users.read", "groups.read", "access.read", "budgets.read_all"}
     asking = {"requests.ask", "requests.comment"}
     assert permissions_of(Role.RESEARCHER) == everyone | asking
-    assert permissions_of(Role.REVIEWER) == readers | asking | {"requests.review"}
+    assert permissions_of(Role.REVIEWER) == readers | asking | {
+        "requests.review",
+        "outputs.review",
+    }
     assert permissions_of(Role.AUDITOR) == readers | {
         "versions.read",
         "runs.diagnose",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from carrel_site.cli import audit, dataset, db, group, user
+from carrel_site.cli import audit, dataset, db, environment, group, user
 
 app = typer.Typer(
     help="Carrel: host data that others compute on without seeing it.",
@@ -16,6 +16,7 @@ for name, commands in (
     ("dataset", dataset),
     ("user", user),
     ("group", group),
+    ("environment", environment),
     ("audit", audit),
     ("db", db),
 ):

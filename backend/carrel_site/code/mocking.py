@@ -12,7 +12,13 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.api.code import CodeAsk, MockRun, MockRunCreate, MockRunItem
 from carrel_protocol.api.requests import RunState
-from carrel_protocol.code import CodeEnvironment, MockCode, MockTable, RunLimits
+from carrel_protocol.code import (
+    CodeEnvironment,
+    MockCode,
+    MockTable,
+    RunLimits,
+    check_program,
+)
 from carrel_protocol.jobs import MockCodeEnded, MockCodeJob
 from carrel_protocol.outputs import RunReport
 from carrel_protocol.schema import TableSchema
@@ -86,6 +92,10 @@ def _check(
     """Raise `InvalidInput` unless what was asked is a program, as its worker will be given it."""
     if both := set(found) & set(asked.parameters):
         raise InvalidInput(f"'{min(both)}' names a dataset and a parameter.")
+    try:
+        check_program(asked.entry, asked.files)
+    except ValueError as error:
+        raise InvalidInput(str(error)) from None
     try:
         MockCode(
             entry=asked.entry,

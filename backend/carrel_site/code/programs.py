@@ -13,6 +13,7 @@ from carrel_protocol.code import (
     FunctionEntry,
     ParameterValue,
     SourceFile,
+    types_of,
 )
 from carrel_site.core.errors import InvalidInput
 
@@ -37,6 +38,7 @@ def program_hash(
                 name: list(value) if isinstance(value, tuple) else value
                 for name, value in parameters.items()
             },
+            "types": types_of(parameters),
             "environment": environment.model_dump(mode="json"),
             "data": dict(data),
         },

@@ -35,6 +35,7 @@ IMPORTANT = frozenset(
         Kind.REQUEST_REJECTED,
         Kind.REQUEST_EXPIRED,
         Kind.RUN_ANSWERED,
+        Kind.RUN_HELD,
         Kind.RUN_FAILED,
         Kind.RUN_EXPIRED,
         Kind.OUTPUT_HELD,

@@ -102,6 +102,7 @@ def cancel(session: Session, run: Run, actor: str) -> None:
     withheld = outputs.withhold(session, run.id)
     if withheld is not None:
         detail["answer"] = withheld
+    if run.kind == "code":  # whether or not it had ended: the two take the same statements
         notices.resolve(session, run.id, Kind.OUTPUT_HELD)
     record(session, actor, "run.cancelled", run.id, **detail)
     _show(session, run)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, Strict, StringConstraints
 
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.requests import OutputState, Purpose, RunState
@@ -49,7 +49,7 @@ class Environment(Received):
 class EnvironmentUpdate(Sent):
     description: Annotated[str, StringConstraints(max_length=2000), READABLE] | None = None
     limits: RunLimits | None = None
-    retired: bool | None = None
+    retired: Annotated[bool, Strict()] | None = None
 
 
 class CodeAsk(Sent):

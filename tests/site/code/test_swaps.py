@@ -16,14 +16,15 @@ from sqlalchemy.exc import ProgrammingError
 
 from carrel_protocol.code import CodeContent
 from carrel_site.runs.beat import duties
-from tests.site.code.conftest import CodeSite, item, report_of
 from tests.site.code.conftest import TABLE as ROWS
+from tests.site.code.conftest import CodeSite, item, report_of
 
 SWAPS: dict[str, Callable[[dict[str, Any]], None]] = {
     "code": lambda c: c["files"][0].update(text="def work(df, age_from):\n    return df\n"),
     "a file more": lambda c: c["files"].append({"path": "pandas.py", "text": "x = 1\n"}),
     "entry": lambda c: c["entry"].update(name="other"),
     "parameters": lambda c: c["parameters"].update(age_from=90),
+    "a parameter of a like type": lambda c: c["parameters"].update(age_from=18.0),
     "a parameter of another type": lambda c: c["parameters"].update(age_from=18.5),
     "environment": lambda c: c["environment"].update(lock_hash="0" * 64),
     "dataset version": lambda c: c["data"][0].update(version_id="ver_other"),

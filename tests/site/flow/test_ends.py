@@ -1,8 +1,7 @@
 """How runs end when something is wrong: lost, hung, tampered with, reported as something else."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -14,6 +13,7 @@ from carrel_protocol.jobs import IngestJob, IngestSucceeded, QueryContent
 from carrel_site.runs import beat as duties
 from carrel_site.runs.models import Run
 from tests.fixtures.hand_worker import ANSWER
+from tests.fixtures.statements import statements
 from tests.site.flow.conftest import Flow
 
 EMPTY_LEASE = "UPDATE runs SET lease_until = now() - interval '1 second' WHERE id = :id"
@@ -29,22 +29,6 @@ def tamper(flow: Flow, statement: str, *parameters: str) -> None:
         connection.execute("SET session_replication_role = replica")
         changed = connection.execute(statement, parameters)
         assert changed.rowcount != 0
-
-
-@contextmanager
-def statements(flow: Flow) -> Iterator[list[str]]:
-    """The SQL that the site sends meanwhile."""
-    sent: list[str] = []
-
-    def note(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-        sent.append(statement)
-
-    engine = flow.app.site.db.engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.fixture
@@ -228,7 +212,7 @@ def test_cancelling_does_the_same_whether_or_not_there_is_an_answer(flow: Flow) 
     flow.worker.succeed(jobs[0])
     sent = []
     for job in jobs:
-        with statements(flow) as recorded:
+        with statements(flow.app) as recorded:
             flow.ok(flow.app.researcher, "POST", f"/runs/{job.run_id}/cancel")
         sent.append([statement.split("SET")[0] for statement in recorded])
         assert not any("answer" in statement for statement in recorded)

@@ -2,7 +2,11 @@ import { SegmentedControl, Select } from "@mantine/core";
 import { useState } from "react";
 
 import type { Schemas } from "@/api/client";
+<<<<<<< HEAD
 import { isQuestion, type Question } from "@/api/requests";
+=======
+import type { RequestFull } from "@/api/requests";
+>>>>>>> codesite
 import { CopyButton } from "@/components/CopyButton";
 import { IntervalChart } from "@/components/IntervalChart";
 import { Note } from "@/components/Note";
@@ -23,7 +27,7 @@ import { ResultTable } from "./ResultTable";
 import { SingleValue } from "./SingleValue";
 import classes from "./ResultView.module.css";
 
-type Request = Schemas["Request"];
+type Request = RequestFull;
 type Run = Schemas["Run"];
 
 interface Props {

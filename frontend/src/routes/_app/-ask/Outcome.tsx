@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, type ReactNode } from "react";
 
 import { api, unwrap, type Schemas } from "@/api/client";
+import { asQuestion, type RequestFull } from "@/api/requests";
 import { ErrorNote, ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
@@ -17,7 +18,7 @@ import { useSubmit } from "@/hooks/useSubmit";
 import { plural } from "@/lib/format";
 import classes from "./Ask.module.css";
 
-type Request = Schemas["Request"];
+type Request = RequestFull;
 type Run = Schemas["Run"];
 
 interface Props {
@@ -34,7 +35,7 @@ export function Outcome({ id, reused, fresh }: Props) {
     queryFn: ({ signal }) =>
       unwrap(
         api.GET("/api/v1/requests/{request_id}", { params: { path: { request_id: id } }, signal }),
-      ),
+      ).then(asQuestion),
   });
   const request = asked.data;
   const run = useRun(request?.run?.id, request?.run);
@@ -142,7 +143,7 @@ function Waiting({ request }: { request: Request }) {
           api.POST("/api/v1/requests/{request_id}/withdraw", {
             params: { path: { request_id: request.id } },
           }),
-        )
+        ).then(asQuestion)
       }
       id={request.id}
     >
@@ -164,7 +165,7 @@ function Again({ request, words }: { request: Request; words: string }) {
           api.POST("/api/v1/requests/{request_id}/queue", {
             params: { path: { request_id: request.id } },
           }),
-        )
+        ).then(asQuestion)
       }
       id={request.id}
     >
