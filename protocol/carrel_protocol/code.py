@@ -7,6 +7,7 @@ limits, who asks and what for.
 
 import keyword
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
@@ -58,9 +59,29 @@ Scalar = (
 ParameterValue = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
 
 
+def _of_one_reading(text: str) -> str:
+    """`ValueError` if the text names an encoding: Python would read other characters than people.
+
+    That is what PEP 263 does with a comment in the first two lines ('coding: utf-7').
+    """
+    for line in text.split("\n", 2)[:2]:
+        named = _ENCODING.match(line)
+        if named and named[1].lower().replace("_", "-") not in ("utf-8", "utf8"):
+            raise ValueError(f"it says that it is written in {named[1]}; programs are UTF-8")
+    return text
+
+
+_ENCODING = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+
+
 class SourceFile(Sent):
     path: FilePath
-    text: Annotated[str, StringConstraints(max_length=MAX_SOURCE), READABLE]
+    text: Annotated[
+        str,
+        StringConstraints(max_length=MAX_SOURCE),
+        READABLE,
+        AfterValidator(_of_one_reading),
+    ]
 
 
 class FunctionEntry(Sent):

@@ -101,7 +101,7 @@ def test_a_raise_is_asked_for_with_a_reason_and_never_forgotten(
     dialog.get_by_label("Reason").fill("The ethics board agreed on 3.5.")
     raise_it.click()
     expect(dialog).to_be_hidden()
-    expect(page.get_by_text("epsilon 3.5").first).to_be_visible()
+    expect(page.get_by_text("ε = 3.5").first).to_be_visible()
     expect(page.get_by_role("cell", name="The ethics board agreed on 3.5.")).to_be_visible()
 
     theirs = signed_in(Role.RESEARCHER, f"/budgets/{clinic}")

@@ -15,6 +15,7 @@ from tests.browser.test_ask import answer, ask_button, editor, price
 from tests.browser.test_datasets import CSV
 from tests.browser.test_people_pages import invite
 from tests.browser.test_ways_in import heading
+from tests.embedded.procs import eventually
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -133,7 +134,9 @@ def test_from_an_empty_site_to_an_answer_and_its_charge(
     file = folder / "stays.csv"
     file.write_text(CSV)
     with console_site(folder) as site:
-        printed = re.search(r"http://\S+(/setup#token=\S+)", site.up.said)
+        link = re.compile(r"http://\S+(/setup#token=\S+)\n")
+        assert eventually(lambda: link.search(site.up.said) is not None), site.up.said
+        printed = link.search(site.up.said)
         assert printed is not None
         owner = open_page(site, printed[1])
         become_owner(owner)

@@ -80,6 +80,7 @@ REQUEST = {
     "state": "queued",
     "sql": "SELECT COUNT(*) AS n FROM meps",
     "content": {
+        "kind": "query",
         "requester": "usr_1",
         "dataset_id": "ds_1",
         "version_id": "ver_1",

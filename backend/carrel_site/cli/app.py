@@ -73,6 +73,7 @@ def demo(
     data_dir: DataDirOption = Path(".demo"),
     port: PortOption = None,
     once: Annotated[bool, typer.Option("--once", help="Stop after the question")] = False,
+    code: Annotated[bool, typer.Option("--code", help="Reviewed code, too")] = False,
     die_with_parent: Annotated[
         bool, typer.Option(hidden=True, help="Stop when the process that started this one ends")
     ] = False,
@@ -80,7 +81,7 @@ def demo(
     """Start a site with real data and two people, ask one private question, and stay up."""
     from carrel_site.cli.demo.show import run_demo
 
-    run_demo(data_dir, port, once=once, die_with_parent=die_with_parent)
+    run_demo(data_dir, port, once=once, code=code, die_with_parent=die_with_parent)
 
 
 @app.command()
@@ -100,7 +101,9 @@ def serve(
 
 @app.command()
 def worker(
-    queues: Annotated[str, typer.Option(help="Comma-separated: query, ingest")] = "query,ingest",
+    queues: Annotated[str, typer.Option(help="Comma-separated: query, ingest, code, mock")] = (
+        "query,ingest,code"
+    ),
     concurrency: Annotated[int, typer.Option(min=1, help="Runs at a time")] = 4,
     name: Annotated[str, typer.Option(help="Shown in logs")] = "carrel",
 ) -> None:

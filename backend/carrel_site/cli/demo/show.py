@@ -20,7 +20,9 @@ from carrel_site.embedded.supervise import StopRequested
 _PART_SECONDS = 120.0
 
 
-def run_demo(data_dir: Path, port: int | None, *, once: bool, die_with_parent: bool) -> None:
+def run_demo(
+    data_dir: Path, port: int | None, *, once: bool, code: bool, die_with_parent: bool
+) -> None:
     """Bring the site up, play both parts, and keep it up unless `once`."""
     if die_with_parent:
         shim.die_with(os.getppid(), signal.SIGTERM)
@@ -30,6 +32,8 @@ def run_demo(data_dir: Path, port: int | None, *, once: bool, die_with_parent: b
         with running_site(data_dir, port, say, concurrency=2) as site:
             say(f"The site is up at {site.url} after {time.monotonic() - started:.1f} s.")
             _play(site)
+            if code:
+                _play_code(site)
             if once:
                 return
             say(
@@ -47,22 +51,39 @@ def run_demo(data_dir: Path, port: int | None, *, once: bool, die_with_parent: b
 
 def _play(site: RunningSite) -> None:
     """Each part is a program of its own: the client's has nothing of the site's but a key."""
-    key_file = site.data.secrets / "demo_researcher_key"
-    sys.stdout.flush()
-    owner = _part(
-        "owner",
-        "carrel_site.cli.demo.owner",
+    _of_the_site(site, "owner")
+    _of_the_client(site, "_demo")
+
+
+def _play_code(site: RunningSite) -> None:
+    """Code is asked for, read, run, held, released and fetched."""
+    _of_the_client(site, "_demo_code", "ask")
+    _of_the_site(site, "reviewer")
+    _of_the_client(site, "_demo_code", "fetch")
+
+
+def _of_the_site(site: RunningSite, name: str) -> None:
+    part = _part(
+        name,
+        f"carrel_site.cli.demo.{name}",
         CARREL_DATA_DIR=str(site.data.root),
         CARREL_SITE_URL=site.url,
     )
-    site.supervisor.run(owner, _PART_SECONDS)
-    researcher = _part(
+    sys.stdout.flush()
+    site.supervisor.run(part, _PART_SECONDS)
+
+
+def _of_the_client(site: RunningSite, module: str, *arguments: str) -> None:
+    key = (site.data.secrets / "demo_researcher_key").read_text().strip()
+    part = _part(
         "researcher",
-        "carrel._demo",
+        f"carrel.{module}",
+        *arguments,
         CARREL_URL=site.url,
-        CARREL_API_KEY=key_file.read_text().strip(),
+        CARREL_API_KEY=key,
     )
-    site.supervisor.run(researcher, _PART_SECONDS)
+    sys.stdout.flush()
+    site.supervisor.run(part, _PART_SECONDS)
 
 
 def _question(site: RunningSite) -> str:
@@ -78,10 +99,10 @@ def _question(site: RunningSite) -> str:
     return f"{site.url}/requests/{reply.json()['items'][0]['id']}"
 
 
-def _part(name: str, module: str, **environment: str) -> Program:
+def _part(name: str, module: str, *arguments: str, **environment: str) -> Program:
     return Program(
         name=f"the {name}'s part",
-        arguments=(*PYTHON, "-m", module),
+        arguments=(*PYTHON, "-m", module, *arguments),
         environment=clean_environment(**environment),
         log=None,
     )
