@@ -5,38 +5,9 @@ import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query
 import { api, unwrap, type components } from "./client";
 import { asApiError } from "./problem";
 
-type Wire = components["schemas"]["Request"];
-type Round = components["schemas"]["RequestRound"];
-type Price = components["schemas"]["Price"];
-
-/** A question: it has a price, and a privacy that was asked for. */
-export type RequestFull = Omit<Wire, "kind" | "content" | "price"> & {
-  kind: "query";
-  content: components["schemas"]["QueryContent"];
-  price: Price;
-};
-/** Code that people review: it has a program, and no price. */
-export type CodeRequest = Omit<Wire, "kind" | "content" | "price"> & {
-  kind: "code";
-  content: components["schemas"]["CodeContent"];
-  price: null;
-};
+export type RequestFull = components["schemas"]["Request"];
 export type RequestSummary = components["schemas"]["RequestSummary"];
-/** A request of which it is known that it is a question: those that were asked as one. */
-export function asQuestion(answer: object): RequestFull {
-  const request = answer as Wire; // the generated client reads pairs as lists
-  if (request.content.kind !== "query" || request.price === null) {
-    throw new Error(`Request ${request.id} is no question.`);
-  }
-  return { ...request, kind: "query", content: request.content, price: request.price };
-}
-
-/** Of a question; a round of code has its program in `content`. */
-export type RequestRound = Omit<Round, "price" | "target" | "bounds"> & {
-  price: Price;
-  target: NonNullable<Round["target"]>;
-  bounds: NonNullable<Round["bounds"]>;
-};
+export type RequestRound = components["schemas"]["RequestRound"];
 export type RequestBackground = components["schemas"]["RequestBackground"];
 export type RequestComment = components["schemas"]["Comment"];
 export type Vote = components["schemas"]["Vote"];

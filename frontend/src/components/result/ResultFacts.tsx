@@ -1,19 +1,11 @@
 import type { Schemas } from "@/api/client";
-<<<<<<< HEAD
 import type { Question } from "@/api/requests";
-=======
-import type { RequestFull } from "@/api/requests";
->>>>>>> codesite
 import { CopyButton } from "@/components/CopyButton";
 import { Facts } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { formatCount, formatEpsilon, formatShare } from "@/lib/format";
 import classes from "./ResultView.module.css";
 
-<<<<<<< HEAD
-=======
-type Request = RequestFull;
->>>>>>> codesite
 type Run = Schemas["Run"];
 
 /** What the answer cost, when it came, and the receipt that proves it. */

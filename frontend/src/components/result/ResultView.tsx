@@ -2,11 +2,7 @@ import { SegmentedControl, Select } from "@mantine/core";
 import { useState } from "react";
 
 import type { Schemas } from "@/api/client";
-<<<<<<< HEAD
 import { isQuestion, type Question } from "@/api/requests";
-=======
-import type { RequestFull } from "@/api/requests";
->>>>>>> codesite
 import { CopyButton } from "@/components/CopyButton";
 import { IntervalChart } from "@/components/IntervalChart";
 import { Note } from "@/components/Note";
@@ -27,7 +23,7 @@ import { ResultTable } from "./ResultTable";
 import { SingleValue } from "./SingleValue";
 import classes from "./ResultView.module.css";
 
-type Request = RequestFull;
+type Request = Schemas["Request"];
 type Run = Schemas["Run"];
 
 interface Props {
