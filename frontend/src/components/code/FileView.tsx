@@ -22,6 +22,8 @@ interface Props {
   mark?: ReactNode;
   findings?: readonly CodeFinding[];
   comments?: readonly LineComment[];
+  /** Whether findings elsewhere on the page lead to its lines. */
+  anchored?: boolean;
   /** The form for a comment on a line; without it nothing can be said here. */
   renderForm?: ((line: number, close: () => void) => ReactNode) | undefined;
 }
@@ -36,6 +38,7 @@ export function FileView({
   mark,
   findings = NONE,
   comments = NONE,
+  anchored = false,
   renderForm,
 }: Props) {
   const [writing, setWriting] = useState<number | null>(null);
@@ -86,7 +89,7 @@ export function FileView({
     return (
       <div key={`${row.old}:${number}`} className={classes.row}>
         <div
-          id={number === null ? undefined : lineId(path, number)}
+          id={anchored && number !== null ? lineId(path, number) : undefined}
           className={classes.line}
           data-change={comparing ? row.change : undefined}
           data-level={grave}
@@ -143,7 +146,7 @@ export function FileView({
   };
 
   return (
-    <section className={classes.file} aria-label={path}>
+    <div className={classes.file} role="group" aria-label={path}>
       <header className={classes.top}>
         <span className={classes.name}>
           <code>{path}</code>
@@ -194,7 +197,7 @@ export function FileView({
           })
         )}
       </div>
-    </section>
+    </div>
   );
 }
 
@@ -213,8 +216,10 @@ function Tokens({ tokens }: { tokens: readonly Token[] }) {
 }
 
 function Parts({ row }: { row: Row }) {
+  // What stands out is what changed inside a line; a line that is new is new all over.
+  const inside = row.parts.some(({ change }) => change === "same");
   return row.parts.map((part, index) => (
-    <span key={index} data-part={part.change === "same" ? undefined : part.change}>
+    <span key={index} data-part={inside && part.change !== "same" ? part.change : undefined}>
       <Visible text={part.text} />
     </span>
   ));

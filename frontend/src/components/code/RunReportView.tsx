@@ -4,6 +4,7 @@ import { Facts } from "@/components/Section";
 import { Badge } from "@/components/StateBadge";
 import { formatBytes, formatDuration } from "@/lib/format";
 import classes from "./RunReportView.module.css";
+import { Visible } from "./Visible";
 
 const ENDINGS: Record<RunReport["ending"], string> = {
   returned: "Returned",
@@ -36,7 +37,7 @@ export function RunReportView({ report }: { report: RunReport }) {
     <div className={classes.report}>
       {report.message && (
         <p className={classes.message}>
-          <EndingBadge ending={report.ending} /> <span>{report.message}</span>
+          {endingWords(report.ending)}: <Visible text={report.message} />
         </p>
       )}
       <Facts

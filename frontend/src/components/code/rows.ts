@@ -23,7 +23,7 @@ const AROUND = 3;
 const LEAST = 3;
 
 export function wholeRows(text: string): Row[] {
-  return text.split("\n").map((line, index) => ({
+  return withoutEnd(text).split("\n").map((line, index) => ({
     change: "same",
     number: index + 1,
     old: null,
@@ -31,7 +31,13 @@ export function wholeRows(text: string): Row[] {
   }));
 }
 
-export function diffRows(before: string, after: string): Row[] {
+/** A file's last line ends too: behind that end is no further line to be read. */
+function withoutEnd(text: string): string {
+  return text.replace(/\n$/, "");
+}
+
+export function diffRows(was: string, is: string): Row[] {
+  const [before, after] = [withoutEnd(was), withoutEnd(is)];
   let number = 0;
   let old = 0;
   const lines = before === "" ? wholeAdded(after) : after === "" ? wholeGone(before) : diffLines(before, after);

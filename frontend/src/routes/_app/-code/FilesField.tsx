@@ -95,6 +95,7 @@ export function FilesField({ form, change, wrong, error, onRun }: Props) {
         ))}
       </Tabs>
       <div id={`${id}-errors`} role="status" className={classes.errors}>
+        {wrong[`files.${at}.text`] && <p>{wrong[`files.${at}.text`]}</p>}
         {here && (
           <p>
             <button type="button" onClick={() => editor.current?.goTo(here.line, 1)}>

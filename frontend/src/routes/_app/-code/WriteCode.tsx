@@ -16,12 +16,10 @@ import { plural } from "@/lib/format";
 import classes from "./Code.module.css";
 import { DataFields, EntryFields, EnvironmentField, LimitsFields, ParameterFields } from "./Fields";
 import { FilesField } from "./FilesField";
-import { EMPTY, makeProgram, type CodeForm, type Wrong } from "./form";
+import { EMPTY, makeProgram, wrongBySite, type CodeForm, type Wrong } from "./form";
 import { MockResult } from "./MockResult";
 import { MockStep } from "./MockStep";
 import { useMock } from "./useMock";
-
-const NOTHING: Wrong = {};
 
 /** A new program: written, tried on made-up rows, and sent for review. */
 export function WriteCode({ dataset }: { dataset: string | undefined }) {
@@ -47,7 +45,6 @@ export function WriteCode({ dataset }: { dataset: string | undefined }) {
   const environment = environments.data?.find(({ name }) => name === form.environment);
   const made = makeProgram(form, environment);
   const [tried, setTried] = useState(false);
-  const wrong = tried ? made.wrong : NOTHING;
   const complete = Object.keys(made.wrong).length === 0;
   const mock = useMock(form, made, change);
   const wanted = useDatasets(form);
@@ -64,6 +61,10 @@ export function WriteCode({ dataset }: { dataset: string | undefined }) {
     draft.clear();
     await navigate({ to: "/requests/$request", params: { request: request.id } });
   });
+  const wrong: Wrong = {
+    ...wrongBySite(mock.start.error, sending.error),
+    ...(tried ? made.wrong : {}),
+  };
   const run = () => {
     setTried(true);
     if (complete) void mock.start.submit();

@@ -1,6 +1,7 @@
 /** What the form of a program holds, and the program that it makes. Pure. */
 
 import type { CodeRequestCreate, Environment, MockRun, Reach, RunLimits } from "@/api/code";
+import type { ApiError } from "@/api/problem";
 import type { CodeRequest } from "@/api/requests";
 import { pythonValue, readValue, type Bound, type Scalar } from "@/lib/program";
 
@@ -83,6 +84,15 @@ export const NEW_PARAMETER: ParameterField = {
 
 /** What is wrong, by field: "files.0.path", "parameters.1.value", "data.0.dataset". */
 export type Wrong = Record<string, string>;
+
+/** What the site found wrong, at the same fields. */
+export function wrongBySite(...errors: (ApiError | null)[]): Wrong {
+  const wrong: Wrong = {};
+  for (const { loc, message } of errors.flatMap((error) => error?.problem.errors ?? [])) {
+    if (loc?.startsWith("body.")) wrong[loc.slice("body.".length)] = message;
+  }
+  return wrong;
+}
 
 export type Program = Omit<CodeRequestCreate, "purpose" | "reach" | "mock_run_id">;
 

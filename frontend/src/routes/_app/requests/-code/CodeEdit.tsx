@@ -16,7 +16,7 @@ import type { Schemas } from "@/api/client";
 import classes from "../../-code/Code.module.css";
 import { DataFields, EntryFields, EnvironmentField, LimitsFields, ParameterFields } from "../../-code/Fields";
 import { FilesField } from "../../-code/FilesField";
-import { formOf, makeProgram, sameProgram, type CodeForm, type Wrong } from "../../-code/form";
+import { formOf, makeProgram, sameProgram, wrongBySite, type CodeForm, type Wrong } from "../../-code/form";
 import { MockResult } from "../../-code/MockResult";
 import { MockStep } from "../../-code/MockStep";
 import { useMock } from "../../-code/useMock";
@@ -25,8 +25,6 @@ interface Props {
   request: CodeRequest;
   onDone: () => void;
 }
-
-const NOTHING: Wrong = {};
 
 /** Another program in place of what was returned, in the editor; the conversation stays. */
 export function CodeEdit({ request, onDone }: Props) {
@@ -60,7 +58,6 @@ function Form({ request, onDone, datasets }: Props & { datasets: Schemas["Datase
   const environment = environments.data?.find(({ name }) => name === form.environment);
   const made = makeProgram(form, environment);
   const [tried, setTried] = useState(false);
-  const wrong = tried ? made.wrong : NOTHING;
   const complete = Object.keys(made.wrong).length === 0;
   const mock = useMock(form, made, change);
   const edit = useEditCode();
@@ -89,6 +86,10 @@ function Form({ request, onDone, datasets }: Props & { datasets: Schemas["Datase
     onDone();
   });
   const stale = form.etag !== request.etag;
+  const wrong: Wrong = {
+    ...wrongBySite(mock.start.error, sending.error),
+    ...(tried ? made.wrong : {}),
+  };
   const run = () => {
     setTried(true);
     if (complete) void mock.start.submit();

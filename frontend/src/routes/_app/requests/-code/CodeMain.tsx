@@ -164,6 +164,7 @@ function Files({ request, review }: { request: CodeRequest; review: CodeReview }
             mark={file.path === entry.path && files.length > 1 && <Badge label="It begins here" />}
             findings={review.findings.filter(({ path }) => path === file.path)}
             comments={comments.filter(({ path }) => path === file.path)}
+            anchored
             renderForm={
               says
                 ? (line, close) => (
