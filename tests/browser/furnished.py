@@ -3,6 +3,8 @@
 The demo has one answered question; most pages have more to show on a site where people work.
 """
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,6 +15,33 @@ _SCOPES = {
     REVIEWER: ["read", "ask", "review"],
     RESEARCHER: ["read", "ask"],
 }
+
+
+_BY_SEX = """def work(df, age_from=65):
+    old = df[df.age >= age_from]
+    return old.groupby("female")["drugexp"].mean()
+"""
+_BY_SEX_AGAIN = """import os
+
+import pandas as pd
+
+
+def work(df, age_from=65):
+    \"\"\"Mean spending by sex, and how many people that is.\"\"\"
+    old = df[df.age >= age_from]
+    groups = old.groupby("female")
+    table = groups["drugexp"].mean().to_frame("spending")
+    table["people"] = groups.size()
+    table["largest"] = groups["drugexp"].max()
+    if os.environ.get("DEBUG"):
+        print(old.head())
+    return table
+"""
+_CELLS = """def work(df):
+    counts = df.groupby(["totchr", "female"]).size().unstack(fill_value=0)
+    spending = df["drugexp"].to_numpy()
+    return {"people": counts, "spending": spending[:500], "mean": float(spending.mean())}
+"""
 
 
 class Furnisher:
@@ -35,7 +64,8 @@ class Furnisher:
         self._send(OWNER, "PUT", f"groups/{board['id']}/members/{reviewer['id']}")
         invitation = {"email": "ida@demo.example", "name": "Ida Invited", "role": "researcher"}
         self._post(OWNER, "invitations", invitation)
-        self._questions()
+        self._programs()
+        self._questions()  # last: the newest of a list are the ones that are shown
         saved = {
             "name": "Spending by sex",
             "dataset": "meps",
@@ -66,6 +96,73 @@ class Furnisher:
             "Income of women over 65",
         )
         self._decide(again, "return", "Which table of the report needs this? A tenth would do.")
+
+    def _programs(self) -> None:
+        """Code that was released, a later version of it that waits, and an output to decide on."""
+        first = self._code("Spending by sex, for a report on the elderly", _BY_SEX, age_from=65)
+        self._decide(first, "approve")
+        held = self._held(first)
+        rounded = [{"item": each["item"]["name"], "round_to": 10} for each in held["items"]]
+        decision = {"digest": held["digest"], "decision": "release", "transforms": rounded}
+        self._post(REVIEWER, f"outputs/{self._run(first)}/decision", decision)
+        chronic = self._code(
+            "How many people there are by chronic conditions", _CELLS, path="counts.py"
+        )
+        self._decide(chronic, "approve")
+        self._held(chronic)
+        bounds = {"age_from": {"kind": "number", "lower": 65, "upper": 90, "whole": True}}
+        reach = {"bounds": bounds, "runs": 10, "days": 30}
+        waits = self._code(
+            "Spending by sex again, from any age on, with the people counted",
+            _BY_SEX_AGAIN,
+            reach=reach,
+            age_from=70,
+        )
+        said = {
+            "content_hash": waits["content_hash"],
+            "path": "analysis.py",
+            "line": 12,
+            "text": "Does the report need the largest single value? It is one person's.",
+        }
+        self._post(REVIEWER, f"requests/{waits['id']}/line_comments", said)
+
+    def _code(
+        self,
+        purpose: str,
+        source: str,
+        reach: object = None,
+        path: str = "analysis.py",
+        **parameters: int,
+    ) -> dict[str, Any]:
+        program = {
+            "data": {"df": "meps"},
+            "entry": {"kind": "function", "path": path, "name": "work"},
+            "files": [{"path": path, "text": source}],
+            "parameters": parameters,
+        }
+        limits = self._send(RESEARCHER, "GET", "environments/default")["limits"]
+        program["limits"] = {**limits, "wall_seconds": 6}
+        mock = self._post(RESEARCHER, "mock_runs", program)
+        self._until(
+            lambda: self._send(RESEARCHER, "GET", f"mock_runs/{mock['id']}?wait=5")["report"]
+        )
+        asked = {**program, "purpose": purpose, "reach": reach, "mock_run_id": mock["id"]}
+        return self._post(RESEARCHER, "code_requests", asked)
+
+    def _run(self, request: dict[str, Any]) -> str:
+        return str(self._send(OWNER, "GET", f"requests/{request['id']}")["run"]["id"])
+
+    def _held(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Its output, once its run has publicly ended."""
+        run = self._run(request)
+        self._until(lambda: self._send(OWNER, "GET", f"runs/{run}?wait=5")["finished_at"])
+        return self._send(OWNER, "GET", f"outputs/{run}")
+
+    @staticmethod
+    def _until(done: Callable[[], object]) -> None:
+        deadline = time.monotonic() + 120
+        while not done():
+            assert time.monotonic() < deadline
 
     def _ask(self, dataset: str, sql: str, epsilon: float, purpose: str) -> dict[str, Any]:
         question = {

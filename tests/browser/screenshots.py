@@ -46,6 +46,17 @@ def _first(resource: str, page: str) -> Callable[[BrowserContext], str]:
     return find
 
 
+def _of_code(state: str, page: str, *, last: bool = False) -> Callable[[BrowserContext], str]:
+    """The page of the newest request for code in that state, or of the oldest."""
+
+    def find(context: BrowserContext) -> str:
+        items = context.request.get(f"/api/v1/requests?state={state}").json()["items"]
+        code = [item for item in items if item["kind"] == "code"]
+        return page.format_map(code[-1 if last else 0]) if code else page
+
+    return find
+
+
 _ANSWERED, _RETURNED = "/requests?state=queued", "/requests?state=changes_requested"
 SHOTS = (
     Shot("sign-in", "/sign-in", None),
@@ -67,11 +78,19 @@ SHOTS = (
     Shot("ask", "/ask", RESEARCHER),
     Shot("ask-answered", _first(_ANSWERED, "/ask?dataset={dataset}&request={id}"), RESEARCHER),
     Shot("ask-saved", "/ask?dataset=meps&tab=saved", RESEARCHER),
+    Shot("ask-code", "/ask/code?dataset=meps", RESEARCHER),
     Shot("review", "/review"),
+    Shot("outputs", "/review/outputs"),
+    Shot("output", _first("/outputs?state=held", "/outputs/{run_id}")),
+    Shot("output-released", _first("/outputs?state=released", "/outputs/{run_id}")),
     Shot("requests", "/requests"),
     Shot("request-waiting", _first("/requests?state=submitted", "/requests/{id}")),
     Shot("request-answered", _first(_ANSWERED, "/requests/{id}"), RESEARCHER),
     Shot("request-returned", _first(_RETURNED, "/requests/{id}"), RESEARCHER),
+    Shot("code-waiting", _of_code("submitted", "/requests/{id}")),
+    Shot("code-changes", _of_code("submitted", "/requests/{id}?since=approved")),
+    Shot("code-held", _of_code("queued", "/requests/{id}"), RESEARCHER),
+    Shot("code-released", _of_code("queued", "/requests/{id}", last=True), RESEARCHER),
     Shot("runs", "/runs"),
     Shot("run", _first("/runs?kind=query", "/runs/{id}")),
     Shot("budgets", "/budgets"),

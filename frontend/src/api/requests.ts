@@ -5,46 +5,49 @@ import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query
 import { api, unwrap, type components } from "./client";
 import { asApiError } from "./problem";
 
-type Wire = components["schemas"]["Request"];
-type Round = components["schemas"]["RequestRound"];
-type Price = components["schemas"]["Price"];
-
-/** A question: it has a price, and a privacy that was asked for. */
-export type RequestFull = Omit<Wire, "kind" | "content" | "price"> & {
-  kind: "query";
-  content: components["schemas"]["QueryContent"];
-  price: Price;
-};
-/** Code that people review: it has a program, and no price. */
-export type CodeRequest = Omit<Wire, "kind" | "content" | "price"> & {
-  kind: "code";
-  content: components["schemas"]["CodeContent"];
-  price: null;
-};
+export type RequestFull = components["schemas"]["Request"];
 export type RequestSummary = components["schemas"]["RequestSummary"];
-/** A request of which it is known that it is a question: those that were asked as one. */
-export function asQuestion(answer: object): RequestFull {
-  const request = answer as Wire; // the generated client reads pairs as lists
-  if (request.content.kind !== "query" || request.price === null) {
-    throw new Error(`Request ${request.id} is no question.`);
-  }
-  return { ...request, kind: "query", content: request.content, price: request.price };
-}
-
-/** Of a question; a round of code has its program in `content`. */
-export type RequestRound = Omit<Round, "price" | "target" | "bounds"> & {
-  price: Price;
-  target: NonNullable<Round["target"]>;
-  bounds: NonNullable<Round["bounds"]>;
-};
+export type RequestRound = components["schemas"]["RequestRound"];
 export type RequestBackground = components["schemas"]["RequestBackground"];
 export type RequestComment = components["schemas"]["Comment"];
 export type Vote = components["schemas"]["Vote"];
 export type Run = components["schemas"]["Run"];
 export type Target = NonNullable<RequestFull["target"]>;
+export type CodeContent = components["schemas"]["CodeContent"];
+type Price = components["schemas"]["Price"];
+
+/** A request that runs a program. People have to read it and what it returns; it has no price. */
+export type CodeRequest = RequestFull & { kind: "code"; content: CodeContent };
+type Asked = Pick<RequestFull, "kind"> & { content: { kind: string }; price: unknown };
+/** A question, answered with noise and paid from a budget. */
+export type Question<R extends Asked> = R & {
+  kind: "query";
+  content: Extract<R["content"], { kind: "query" }>;
+  price: NonNullable<R["price"]>;
+};
+export type QuestionRequest = Question<RequestFull>;
+
+export function isCode(request: RequestFull): request is CodeRequest {
+  return request.kind === "code";
+}
+
+export function isQuestion<R extends Asked>(request: R): request is Question<R> {
+  return request.kind === "query" && request.price !== null;
+}
+
+/** An earlier or the present round of a question. */
+export type QuestionRound = RequestRound & {
+  price: Price;
+  target: Target;
+  bounds: NonNullable<RequestRound["bounds"]>;
+};
+
+export function isQuestionRound(round: RequestRound): round is QuestionRound {
+  return round.price !== null && round.target !== null && round.bounds !== null;
+}
 
 /** The generated client reads pairs as lists; the schema's own types know better. */
-function given<T>(answer: Promise<{ data?: unknown; error?: unknown; response: Response }>) {
+export function given<T>(answer: Promise<{ data?: unknown; error?: unknown; response: Response }>) {
   return unwrap(answer) as Promise<T>;
 }
 
@@ -104,7 +107,7 @@ function send(id: string, { decision, contentHash, reason }: Decided): Promise<R
 }
 
 /** After something was done to a request: it is what came back, and its lists are stale. */
-function useNewer() {
+export function useNewer() {
   const client = useQueryClient();
   return (request: RequestFull) => {
     client.setQueryData(["request", request.id], request);

@@ -9,6 +9,7 @@ const STALE: Record<string, string[]> = {
   request: ["requests", "request", "home"],
   run: ["runs", "run", "requests", "request", "home", "budgets"],
   dataset: ["datasets", "dataset"],
+  output: ["outputs", "requests", "request", "run", "runs", "home"],
 };
 
 /** Listens to the site's events while the console is open. The browser reconnects by itself. */
@@ -24,6 +25,11 @@ export function LiveEvents() {
         const stale = heard ? new Set(Object.values(STALE).flat()) : [];
         for (const key of stale) void client.invalidateQueries({ queryKey: [key] });
         heard = true;
+      });
+      // Each look at an output is in the log: that one alone is read again, and no other.
+      source.addEventListener("output", ({ data }: MessageEvent<string>) => {
+        const { id } = JSON.parse(data) as { id: string };
+        void client.invalidateQueries({ queryKey: ["output", id] });
       });
       for (const [kind, keys] of Object.entries(STALE)) {
         source.addEventListener(kind, () => {

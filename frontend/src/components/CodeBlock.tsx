@@ -1,5 +1,6 @@
 import { CopyButton } from "./CopyButton";
 import classes from "./CodeBlock.module.css";
+import { Visible } from "./code/Visible";
 
 interface Props {
   code: string;
@@ -20,7 +21,9 @@ export function CodeBlock({ code, language = "Code", copyLabel = "Copy", wrap = 
       {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls has to be
           reachable by keyboard */}
       <pre className={classes.code} data-wrap={wrap || undefined} tabIndex={0} aria-label={language}>
-        <code>{code}</code>
+        <code>
+          <Visible text={code} />
+        </code>
       </pre>
     </figure>
   );

@@ -39,7 +39,7 @@ const VERSION: Record<string, Look> = {
 };
 
 const OUTPUT: Record<string, Look> = {
-  held: { label: "Held for review", tone: "wait", icon: "lock" },
+  held: { label: "Under review", tone: "wait", icon: "lock" },
   released: { label: "Released", tone: "good", icon: "check" },
   withheld: { label: "Withheld", tone: "bad", icon: "stop" },
 };

@@ -39,6 +39,18 @@ print(result)
 `;
 }
 
+/** What was released of a program's run, as the Python client fetches it. */
+export function codeResultAsPython(request: string, site: string): string {
+  return `import carrel
+
+# Your API key is read from the environment: CARREL_API_KEY.
+site = carrel.connect(${quoted(site)})
+released = site.requests[${quoted(request)}].result()
+for name, value in released.items():
+    print(name, value, sep="\\n")
+`;
+}
+
 function number(value: number): string {
   return String(value); // what JavaScript writes, Python reads: 0.1, 1e-7
 }

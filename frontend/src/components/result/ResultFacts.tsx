@@ -1,12 +1,11 @@
 import type { Schemas } from "@/api/client";
-import type { RequestFull } from "@/api/requests";
+import type { Question } from "@/api/requests";
 import { CopyButton } from "@/components/CopyButton";
 import { Facts } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { formatCount, formatEpsilon, formatShare } from "@/lib/format";
 import classes from "./ResultView.module.css";
 
-type Request = RequestFull;
 type Run = Schemas["Run"];
 
 /** What the answer cost, when it came, and the receipt that proves it. */
@@ -15,7 +14,7 @@ export function ResultFacts({
   run,
   reused,
 }: {
-  request: Request;
+  request: Question<Schemas["Request"]>;
   run: Run;
   reused: boolean;
 }) {

@@ -2,7 +2,7 @@ import { SegmentedControl, Select } from "@mantine/core";
 import { useState } from "react";
 
 import type { Schemas } from "@/api/client";
-import type { RequestFull } from "@/api/requests";
+import { isQuestion, type Question } from "@/api/requests";
 import { CopyButton } from "@/components/CopyButton";
 import { IntervalChart } from "@/components/IntervalChart";
 import { Note } from "@/components/Note";
@@ -23,7 +23,7 @@ import { ResultTable } from "./ResultTable";
 import { SingleValue } from "./SingleValue";
 import classes from "./ResultView.module.css";
 
-type Request = RequestFull;
+type Request = Schemas["Request"];
 type Run = Schemas["Run"];
 
 interface Props {
@@ -38,7 +38,7 @@ interface Props {
     along. Only what was released is here, so whoever may see the request may see all of it. */
 export function ResultView({ request, run = request.run, reused = request.reused }: Props) {
   const answer = run?.answer;
-  if (!run || !answer) return null;
+  if (!run || !answer || !isQuestion(request)) return null;
   const single = answer.group_by.length === 0 && answer.measures.length === 1;
   return (
     <div className={classes.result}>
@@ -110,7 +110,7 @@ function Several({ answer }: { answer: Answer }) {
   );
 }
 
-function Take({ request, answer }: { request: Request; answer: Answer }) {
+function Take({ request, answer }: { request: Question<Request>; answer: Answer }) {
   const name = `${request.dataset}-${request.id}`;
   const python = asPython(
     {

@@ -5,7 +5,7 @@ import classes from "./RunProgress.module.css";
 type Run = Schemas["Run"];
 
 /** How far a run is on its public clock, which knows nothing about the data. */
-export function RunProgress({ run }: { run: Run }) {
+export function RunProgress({ run, code = false }: { run: Run; code?: boolean }) {
   const waiting = run.state === "queued";
   const percent = Math.round(run.progress * 100);
   return (
@@ -24,7 +24,9 @@ export function RunProgress({ run }: { run: Run }) {
       <p className="soft">
         {waiting
           ? "Waiting for a worker to take it."
-          : `Running: the answer shows ${formatDuration(run.deadline_ms)} after a worker took it, whatever the data hold.`}
+          : code
+            ? `Running: it counts as ended ${formatDuration(run.deadline_ms)} after a worker took it, however it went. Then people look at what it returned.`
+            : `Running: the answer shows ${formatDuration(run.deadline_ms)} after a worker took it, whatever the data hold.`}
       </p>
     </div>
   );

@@ -17,6 +17,7 @@ import { Time } from "@/components/Time";
 import { useSubmit } from "@/hooks/useSubmit";
 import { can } from "@/lib/roles";
 import classes from "./-settings/Settings.module.css";
+import { Environments } from "./-settings/Environments";
 import { Workers } from "./-settings/Workers";
 import { siteQuery } from "./people/-queries";
 
@@ -60,6 +61,7 @@ function ForOwners({ email }: { email: string }) {
         <>
           <Services services={settings.data.services} />
           <Workers />
+          <Environments />
           <Mail possible={site.data?.smtp === true} email={email} />
           <InForce groups={settings.data.groups} />
         </>

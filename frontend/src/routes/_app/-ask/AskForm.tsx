@@ -2,7 +2,7 @@ import { Button, Switch, Textarea } from "@mantine/core";
 import { useCallback, useEffect, useId, useRef, useState, type ReactNode } from "react";
 
 import type { FieldError } from "@/api/problem";
-import type { RequestFull } from "@/api/requests";
+import type { Schemas } from "@/api/client";
 import { CopyButton } from "@/components/CopyButton";
 import { ErrorNote } from "@/components/ErrorState";
 import { DraftNotice } from "@/components/FormSection";
@@ -32,7 +32,7 @@ interface Props {
   picker: ReactNode;
   /** What is to be put into the form; a new object each time. */
   load: Partial<Form> | null;
-  onAsked: (request: RequestFull) => void;
+  onAsked: (request: Schemas["Request"]) => void;
 }
 
 /** A question to one dataset. What is typed is kept for each dataset by itself. */

@@ -9,6 +9,7 @@ import type { Dataset } from "./form";
 interface Props {
   dataset: Dataset | undefined;
   onPick: (name: string) => void;
+  error?: string | undefined;
 }
 
 export function labelOf(dataset: Dataset): string {
@@ -16,7 +17,7 @@ export function labelOf(dataset: Dataset): string {
 }
 
 /** The datasets that answer, found by words in their name, title, description or columns. */
-export function DatasetPicker({ dataset, onPick }: Props) {
+export function DatasetPicker({ dataset, onPick, error }: Props) {
   const chosen = dataset ? labelOf(dataset) : "";
   const [typed, setTyped] = useState(chosen);
   const words = typed === chosen ? "" : typed.trim();
@@ -37,6 +38,7 @@ export function DatasetPicker({ dataset, onPick }: Props) {
   return (
     <Select
       label="Dataset"
+      error={error}
       placeholder="Choose what to ask of"
       value={dataset?.name ?? null}
       onChange={(name) => name && onPick(name)}

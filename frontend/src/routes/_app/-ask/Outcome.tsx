@@ -4,7 +4,6 @@ import { Link } from "@tanstack/react-router";
 import { useEffect, useRef, type ReactNode } from "react";
 
 import { api, unwrap, type Schemas } from "@/api/client";
-import { asQuestion, type RequestFull } from "@/api/requests";
 import { ErrorNote, ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
@@ -18,7 +17,7 @@ import { useSubmit } from "@/hooks/useSubmit";
 import { plural } from "@/lib/format";
 import classes from "./Ask.module.css";
 
-type Request = RequestFull;
+type Request = Schemas["Request"];
 type Run = Schemas["Run"];
 
 interface Props {
@@ -35,7 +34,7 @@ export function Outcome({ id, reused, fresh }: Props) {
     queryFn: ({ signal }) =>
       unwrap(
         api.GET("/api/v1/requests/{request_id}", { params: { path: { request_id: id } }, signal }),
-      ).then(asQuestion),
+      ),
   });
   const request = asked.data;
   const run = useRun(request?.run?.id, request?.run);
@@ -51,7 +50,7 @@ export function Outcome({ id, reused, fresh }: Props) {
     <div ref={frame} tabIndex={-1} className={classes.outcome}>
       <Section
         title="Answer"
-        {...(request ? { lead: request.price.in_words } : {})}
+        {...(request?.price ? { lead: request.price.in_words } : {})}
         actions={
           <>
             {request && (
@@ -143,7 +142,7 @@ function Waiting({ request }: { request: Request }) {
           api.POST("/api/v1/requests/{request_id}/withdraw", {
             params: { path: { request_id: request.id } },
           }),
-        ).then(asQuestion)
+        )
       }
       id={request.id}
     >
@@ -165,7 +164,7 @@ function Again({ request, words }: { request: Request; words: string }) {
           api.POST("/api/v1/requests/{request_id}/queue", {
             params: { path: { request_id: request.id } },
           }),
-        ).then(asQuestion)
+        )
       }
       id={request.id}
     >

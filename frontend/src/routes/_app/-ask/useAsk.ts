@@ -1,13 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useRef } from "react";
 
-import { api, randomId, unwrap } from "@/api/client";
+import { api, randomId, unwrap, type Schemas } from "@/api/client";
 import { asApiError } from "@/api/problem";
-import { asQuestion, type RequestFull } from "@/api/requests";
 import { useSubmit } from "@/hooks/useSubmit";
 import { questionOf, type AskForm, type Dataset } from "./form";
 
-type Request = RequestFull;
+type Request = Schemas["Request"];
 
 /**
  * Asks, with one Idempotency-Key until the site has answered: after a lost connection the same
@@ -31,7 +30,7 @@ export function useAsk(onAsked: (request: Request) => void) {
           params: { header: { "Idempotency-Key": sent.current.key } },
           body,
         }),
-      ).then(asQuestion);
+      );
       sent.current = { key: "", body: "" };
       client.setQueryData(["request", request.id], request);
       if (request.run) client.setQueryData(["run", request.run.id], request.run);

@@ -16,7 +16,8 @@ type Made = Schemas["WorkerWithSecret"];
 const QUEUES = [
   { value: "ingest", label: "ingest", description: "Reads uploaded data in." },
   { value: "query", label: "query", description: "Answers questions." },
-  { value: "code", label: "code", description: "Runs researchers’ programs." },
+  { value: "code", label: "code", description: "Runs programs that people approved." },
+  { value: "mock", label: "mock", description: "Tries programs on made-up rows; gets no data." },
   { value: "train", label: "train", description: "Trains models." },
 ];
 

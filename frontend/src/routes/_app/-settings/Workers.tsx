@@ -22,6 +22,12 @@ function columns(end: (worker: Worker) => void): DataColumn<Worker>[] {
     { id: "name", header: "Worker", main: true, cell: (row) => row.name, sort: (row) => row.name },
     { id: "queues", header: "Works on", cell: (row) => row.queues.join(", ") },
     {
+      id: "sandbox",
+      header: "Holds code by",
+      cell: (row) =>
+        row.sandbox ? <code>{row.sandbox}</code> : <span className="soft">not told</span>,
+    },
+    {
       id: "seen",
       header: "Last seen",
       cell: (row) => <Time at={row.last_seen_at} />,

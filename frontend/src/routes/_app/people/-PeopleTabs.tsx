@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 
-import classes from "./-people.module.css";
+import classes from "@/components/PageTabs.module.css";
 
 const TABS = [
   { to: "/people", label: "Everybody" },

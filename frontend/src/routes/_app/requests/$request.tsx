@@ -1,9 +1,9 @@
 import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 
-import { requestQuery, type RequestFull } from "@/api/requests";
+import { isCode, isQuestion, requestQuery, type QuestionRequest, type RequestFull } from "@/api/requests";
 import { useSession } from "@/api/session";
 import { CopyButton } from "@/components/CopyButton";
 import { ErrorState } from "@/components/ErrorState";
@@ -24,7 +24,7 @@ import { RequestBadge } from "./-State";
 import { CommentForm, Thread } from "./-Thread";
 import { VotePanel } from "./-VoteForm";
 import { Weigh } from "./-Weigh";
-import { nextStep, titleOf } from "./-words";
+import { nextStep, titleOf, wordsOf } from "./-words";
 import classes from "./-request.module.css";
 
 /** What the address says; a link may leave any of it out. */
@@ -36,6 +36,10 @@ export const Route = createFileRoute("/_app/requests/$request")({
   validateSearch: (search: Record<string, unknown>): Shown => ({ since: text(search["since"]) }),
   component: RequestPage,
 });
+
+// Code is read with its colours, written in an editor: only where there is code.
+const CodeMain = lazy(() => import("./-code/CodeMain"));
+const FoundList = lazy(() => import("./-code/FoundList"));
 
 /** How often a run on its way is looked at: its end is told by an event, its progress is not. */
 const LOOK_MS = 1000;
@@ -69,18 +73,17 @@ function RequestPage() {
 
 function Conversation({ request }: { request: RequestFull }) {
   const { user } = useSession();
-  const { filters, setFilters } = useFilters<Shown>();
   const [editing, setEditing] = useState(false);
   const mine = request.requester.id === user.id;
   const { run } = request;
-  const title = titleOf({ ...request, in_words: request.price.in_words });
+  const title = titleOf({ ...request, in_words: wordsOf(request) });
   const next = nextStep(request, mine);
   return (
     <>
       <PageHeader
         title={title}
         documentTitle={title}
-        badge={<RequestBadge state={request.state} runState={run?.state ?? null} />}
+        badge={<RequestBadge state={request.state} runState={run?.state ?? null} output={run?.output} />}
         eyebrow={
           <span className={classes.eyebrow}>
             Request <code>{request.id}</code>
@@ -89,7 +92,7 @@ function Conversation({ request }: { request: RequestFull }) {
         }
         lead={
           <>
-            {mine ? "You" : request.requester.name} asked{" "}
+            {mine ? "You" : request.requester.name} asked {isCode(request) && "to run code on "}
             <Link to="/datasets/$dataset" params={{ dataset: request.dataset }}>
               {request.dataset}
             </Link>{" "}
@@ -101,44 +104,27 @@ function Conversation({ request }: { request: RequestFull }) {
       />
       <div className={classes.page}>
         <div className={classes.main}>
-          {run?.answer && (
-            <Section title="Result" sheet>
-              <ResultView run={run} request={request} />
-            </Section>
-          )}
-          {run && !run.finished_at && (
-            <Section title="Running" sheet>
-              <RunProgress run={run} />
-            </Section>
-          )}
-          {run?.finished_at && !run.answer && (
-            <div className={classes.note}>
-              <RunEnded run={run} />
-            </div>
-          )}
-          {editing ? (
-            <Section title="Edit and send again" sheet>
-              <EditForm request={request} onDone={() => setEditing(false)} />
-            </Section>
+          {isCode(request) ? (
+            <Suspense fallback={<LoadingState what="the program" rows={9} />}>
+              <CodeMain
+                request={request}
+                editing={editing}
+                onEdit={() => setEditing(true)}
+                onEdited={() => setEditing(false)}
+              />
+            </Suspense>
           ) : (
-            <Question
-              request={request}
-              since={filters.since ? Number(filters.since) : undefined}
-              onSince={(since) => setFilters({ since: since ? String(since) : undefined })}
-            />
-          )}
-          {mine && request.state === "changes_requested" && !editing && (
-            <div className={classes.note}>
-              <Note tone="wait">
-                <div className={classes.ask}>
-                  <span>A reviewer asks you to change this. Their reason is below.</span>
-                  <Button onClick={() => setEditing(true)}>Edit and send again</Button>
-                </div>
-              </Note>
-            </div>
+            isQuestion(request) && (
+              <QuestionMain request={request} editing={editing} onEdit={setEditing} />
+            )
           )}
         </div>
         <aside className={classes.side} aria-label="What to weigh">
+          {isCode(request) && !editing && (
+            <Suspense fallback={null}>
+              <FoundList request={request} />
+            </Suspense>
+          )}
           <Weigh request={request} />
         </aside>
         <div className={classes.talk}>
@@ -151,6 +137,60 @@ function Conversation({ request }: { request: RequestFull }) {
           </Section>
         </div>
       </div>
+    </>
+  );
+}
+
+interface QuestionProps {
+  request: QuestionRequest;
+  editing: boolean;
+  onEdit: (editing: boolean) => void;
+}
+
+/** A question: its answer or where that is, and what is asked. */
+function QuestionMain({ request, editing, onEdit }: QuestionProps) {
+  const { user } = useSession();
+  const { filters, setFilters } = useFilters<Shown>();
+  const mine = request.requester.id === user.id;
+  const { run } = request;
+  return (
+    <>
+      {run?.answer && (
+        <Section title="Result" sheet>
+          <ResultView run={run} request={request} />
+        </Section>
+      )}
+      {run && !run.finished_at && (
+        <Section title="Running" sheet>
+          <RunProgress run={run} />
+        </Section>
+      )}
+      {run?.finished_at && !run.answer && (
+        <div className={classes.note}>
+          <RunEnded run={run} />
+        </div>
+      )}
+      {editing ? (
+        <Section title="Edit and send again" sheet>
+          <EditForm request={request} onDone={() => onEdit(false)} />
+        </Section>
+      ) : (
+        <Question
+          request={request}
+          since={filters.since ? Number(filters.since) : undefined}
+          onSince={(since) => setFilters({ since: since ? String(since) : undefined })}
+        />
+      )}
+      {mine && request.state === "changes_requested" && !editing && (
+        <div className={classes.note}>
+          <Note tone="wait">
+            <div className={classes.ask}>
+              <span>A reviewer asks you to change this. Their reason is below.</span>
+              <Button onClick={() => onEdit(true)}>Edit and send again</Button>
+            </div>
+          </Note>
+        </div>
+      )}
     </>
   );
 }

@@ -1,15 +1,15 @@
-import type { RequestRound } from "@/api/requests";
+import type { QuestionRound } from "@/api/requests";
 import { diffLines, diffWords, type Part } from "@/lib/diff";
 import { formatShare } from "@/lib/format";
 import classes from "./-Changes.module.css";
 import { targetInWords } from "./-words";
 
 interface Props {
-  before: RequestRound;
-  after: RequestRound;
+  before: QuestionRound;
+  after: QuestionRound;
 }
 
-/** What differs between two rounds of a request: purpose, question, privacy and price. */
+/** What differs between two rounds of a question: purpose, question, privacy and price. */
 export function Changes({ before, after }: Props) {
   const purpose = before.purpose !== after.purpose;
   const code = before.as_sql !== after.as_sql;
@@ -56,13 +56,13 @@ export function Changes({ before, after }: Props) {
   );
 }
 
-function boundsInWords({ bounds }: RequestRound): string {
+function boundsInWords({ bounds }: QuestionRound): string {
   return Object.entries(bounds)
     .map(([name, value]) => `${name.replaceAll("_", " ")} ${String(value)}`)
     .join(", ");
 }
 
-function Changed({ title, children }: { title: string; children: React.ReactNode }) {
+export function Changed({ title, children }: { title: string; children: React.ReactNode }) {
   return (
     <div className={classes.changed}>
       <h3 className={classes.title}>{title}</h3>
@@ -71,7 +71,7 @@ function Changed({ title, children }: { title: string; children: React.ReactNode
   );
 }
 
-function FromTo({ from, to }: { from: string; to: string }) {
+export function FromTo({ from, to }: { from: string; to: string }) {
   return (
     <p className="num">
       <Words
@@ -86,7 +86,7 @@ function FromTo({ from, to }: { from: string; to: string }) {
 }
 
 /** Word by word where most stays; else the one and then the other. */
-function Prose({ before, after }: { before: string; after: string }) {
+export function Prose({ before, after }: { before: string; after: string }) {
   const parts = before === "" || after === "" ? null : diffWords(before, after);
   if (parts) {
     return (

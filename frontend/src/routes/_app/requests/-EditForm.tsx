@@ -5,7 +5,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { components } from "@/api/client";
 import { datasetQuery } from "@/api/datasets";
 import { asApiError, type ApiError, type FieldError } from "@/api/problem";
-import { priceOf, useEdit, type RequestFull, type Target } from "@/api/requests";
+import { priceOf, useEdit, type QuestionRequest, type Target } from "@/api/requests";
 import { ErrorNote } from "@/components/ErrorState";
 import { DraftNotice } from "@/components/FormSection";
 import { Note } from "@/components/Note";
@@ -32,7 +32,7 @@ interface Fields {
 }
 
 /** Asks something else in place of what was returned; the conversation stays. */
-export function EditForm({ request, onDone }: { request: RequestFull; onDone: () => void }) {
+export function EditForm({ request, onDone }: { request: QuestionRequest; onDone: () => void }) {
   const draft = useDraft<Fields>(`edit:${request.id}`, fieldsOf(request), 1);
   const fields = draft.value;
   const set = (change: Partial<Fields>) => draft.set((before) => ({ ...before, ...change }));
@@ -167,7 +167,7 @@ const LABELS = {
   accuracy: "Within ±",
 };
 
-function fieldsOf(request: RequestFull): Fields {
+function fieldsOf(request: QuestionRequest): Fields {
   const target: Target = request.target ?? { kind: "epsilon", epsilon: request.price.epsilon ?? 0.1 };
   return {
     purpose: request.purpose,
@@ -206,7 +206,7 @@ function targetOf({ kind, amount, confidence }: Fields): Target | null {
 }
 
 /** The price of what is typed, a moment after the last key. */
-function usePrice(request: RequestFull, fields: Fields, target: Target | null) {
+function usePrice(request: QuestionRequest, fields: Fields, target: Target | null) {
   const wanted = JSON.stringify({ sql: fields.sql, target });
   const [asked] = useDebouncedValue(wanted, 400);
   const price = useQuery({

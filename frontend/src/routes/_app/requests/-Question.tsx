@@ -1,7 +1,7 @@
 import { NativeSelect } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 
-import { roundsQuery, type RequestFull } from "@/api/requests";
+import { isQuestionRound, roundsQuery, type QuestionRequest } from "@/api/requests";
 import { CodeBlock } from "@/components/CodeBlock";
 import { PlanInWords } from "@/components/PlanInWords";
 import { Section } from "@/components/Section";
@@ -10,7 +10,7 @@ import { saysMore, sqlOf, targetInWords } from "./-words";
 import classes from "./-Question.module.css";
 
 interface Props {
-  request: RequestFull;
+  request: QuestionRequest;
   /** The round with which what is asked now is compared. */
   since?: number | undefined;
   onSince?: (round: number | undefined) => void;
@@ -20,9 +20,10 @@ interface Props {
 export function Question({ request, since, onSince }: Props) {
   const edited = (request.round ?? 1) > 1;
   const rounds = useQuery({ ...roundsQuery(request.id), enabled: edited && onSince !== undefined });
-  const before = rounds.data?.find((round) => round.number === since);
-  const now = rounds.data?.at(-1);
-  const earlier = rounds.data?.slice(0, -1) ?? [];
+  const all = rounds.data?.filter(isQuestionRound);
+  const before = all?.find((round) => round.number === since);
+  const now = all?.at(-1);
+  const earlier = all?.slice(0, -1) ?? [];
   return (
     <Section
       title="The question"

@@ -2,8 +2,11 @@ import { Button, Textarea } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
+import { codeReviewQuery } from "@/api/code";
 import {
   commentsQuery,
+  isCode,
+  isQuestionRound,
   roundsQuery,
   useComment,
   type RequestFull,
@@ -21,6 +24,7 @@ import { useSubmit } from "@/hooks/useSubmit";
 import { formatShare } from "@/lib/format";
 import { can } from "@/lib/roles";
 import { Changes } from "./-Changes";
+import { CodeChanges } from "./-CodeChanges";
 import { threadOf, type Entry } from "./-thread";
 import { targetInWords } from "./-words";
 import classes from "./-Thread.module.css";
@@ -29,12 +33,18 @@ import classes from "./-Thread.module.css";
 export function Thread({ request }: { request: RequestFull }) {
   const comments = useQuery(commentsQuery(request.id));
   const rounds = useQuery(roundsQuery(request.id));
+  const lines = useQuery({ ...codeReviewQuery(request.id), enabled: isCode(request) });
   const failed = comments.isError ? comments : rounds.isError ? rounds : null;
   if (failed && !failed.data) {
     return <ErrorState error={failed.error} onRetry={() => void failed.refetch()} />;
   }
   if (!comments.data || !rounds.data) return <LoadingState what="the conversation" rows={4} />;
-  const entries = threadOf({ request, comments: comments.data, rounds: rounds.data });
+  const entries = threadOf({
+    request,
+    comments: comments.data,
+    rounds: rounds.data,
+    lines: lines.data?.comments ?? [],
+  });
   return (
     <ol className={classes.thread} aria-label="Conversation">
       {entries.map((entry) => (
@@ -57,7 +67,7 @@ function OneEntry({ entry, request }: { entry: Entry; request: RequestFull }) {
           ) : (
             <p className="soft">No purpose was given.</p>
           )}
-          {entry.round && (
+          {entry.round && isQuestionRound(entry.round) && (
             <p className="soft">
               {targetInWords(entry.round.target)}, {formatShare(entry.round.price.share)} of the
               budget.
@@ -73,11 +83,29 @@ function OneEntry({ entry, request }: { entry: Entry; request: RequestFull }) {
           name={name(entry.person)}
           does={`edited it: round ${entry.after.number}. Earlier votes no longer count.`}
         >
-          <Changes before={entry.before} after={entry.after} />
+          {isQuestionRound(entry.before) && isQuestionRound(entry.after) ? (
+            <Changes before={entry.before} after={entry.after} />
+          ) : (
+            <CodeChanges before={entry.before} after={entry.after} />
+          )}
         </Said>
       );
     case "vote":
       return <VoteEntry vote={entry.vote} name={name(entry.vote.reviewer)} request={request} />;
+    case "line":
+      return (
+        <Said
+          person={entry.comment.author}
+          at={entry.at}
+          name={name(entry.comment.author)}
+          does={
+            `wrote on line ${entry.comment.line} of ${entry.comment.path}` +
+            (entry.comment.round === (request.round ?? 1) ? "" : `, in round ${entry.comment.round}`)
+          }
+        >
+          <p className={classes.prose}>{entry.comment.text}</p>
+        </Said>
+      );
     case "comment":
       return (
         <Said
@@ -93,11 +121,11 @@ function OneEntry({ entry, request }: { entry: Entry; request: RequestFull }) {
       return entry.ended ? (
         <Event icon={entry.run.state === "succeeded" ? "check" : "close"} at={entry.at}
           tone={entry.run.state === "succeeded" ? "good" : "bad"}>
-          {ENDS[entry.run.state] ?? stateLabel("run", entry.run.state)}
+          {(isCode(request) ? CODE_ENDS : ENDS)[entry.run.state] ?? stateLabel("run", entry.run.state)}
         </Event>
       ) : (
         <Event icon="play" at={entry.at}>
-          Sent to run; the price was reserved.
+          {isCode(request) ? "Sent to run." : "Sent to run; the price was reserved."}
         </Event>
       );
     case "decided":
@@ -120,6 +148,13 @@ const ENDS: Record<string, string> = {
   failed: "The run failed. It stays charged: a refund would tell something about the data.",
   cancelled: "The run was cancelled.",
   expired: "No worker took the run in time. Nothing was charged.",
+};
+
+const CODE_ENDS: Record<string, string> = {
+  succeeded: "It has run. People look at what it returned before it leaves.",
+  failed: "The run could not be finished.",
+  cancelled: "The run was cancelled.",
+  expired: "No worker took the run in time.",
 };
 
 const VOTES: Record<Vote["decision"], { does: string; label: string; tone: Tone; icon: IconName }> =

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
-import { backgroundQuery, type RequestBackground, type RequestFull } from "@/api/requests";
+import { backgroundQuery, isQuestion, type QuestionRequest, type RequestBackground, type RequestFull } from "@/api/requests";
 import { useSession } from "@/api/session";
 import { BudgetBar } from "@/components/BudgetBar";
 import { ErrorNote } from "@/components/ErrorState";
@@ -25,7 +25,7 @@ export function Weigh({ request, brief = false }: { request: RequestFull; brief?
   if (!background.data) return <LoadingState what="budgets and rules" rows={6} />;
   return (
     <div className={classes.weigh} data-brief={brief || undefined}>
-      <Budgets request={request} background={background.data} />
+      {isQuestion(request) && <Budgets request={request} background={background.data} />}
       <Rules request={request} background={background.data} />
       <Requester request={request} background={background.data} />
     </div>
@@ -48,7 +48,7 @@ interface PartProps {
 
 const SETTLED = new Set(["queued", "rejected", "withdrawn", "expired"]);
 
-function Budgets({ request, background }: PartProps) {
+function Budgets({ request, background }: PartProps & { request: QuestionRequest }) {
   const { user } = useSession();
   const own = request.requester.id === user.id;
   const whose = own ? "Your budget" : `${request.requester.name}'s budget`;
@@ -99,7 +99,7 @@ function One({ use, label, price }: { use: Use; label: string; price: boolean })
 function Rules({ request, background }: PartProps) {
   const { policy, policy_changed } = background;
   const share = policy.auto_approve_share ?? 0.05;
-  const automatic = request.votes_needed === 0 && request.price.approval === "automatic";
+  const automatic = request.votes_needed === 0 && request.price?.approval === "automatic";
   return (
     <Part title="Rules that apply">
       <ul className={classes.rules}>
@@ -108,6 +108,8 @@ function Rules({ request, background }: PartProps) {
             Approved by rule: {request.dataset} lets questions through that take no more than{" "}
             {formatShare(share)} of a budget.
           </li>
+        ) : request.votes_needed === 0 ? (
+          <li>An earlier approval covers it: nobody votes on it again.</li>
         ) : (
           <li>
             {plural(request.votes_needed, "person has", "people have")} to approve it; one who
@@ -134,6 +136,9 @@ function Rules({ request, background }: PartProps) {
 
 /** Why people have to look at it. */
 function why(request: RequestFull, { policy }: RequestBackground): string {
+  if (!isQuestion(request)) {
+    return "Code is always read by people: no noise bounds what it could tell.";
+  }
   const share = policy.auto_approve_share ?? 0.05;
   if (!policy.auto_approve) return `Every question about ${request.dataset} is reviewed.`;
   if (request.price.share > share) {

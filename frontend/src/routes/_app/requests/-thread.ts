@@ -1,5 +1,6 @@
 /** A request's story in one order: what was asked, said, voted and done. Pure. */
 
+import type { LineComment } from "@/api/code";
 import type { RequestComment, RequestFull, RequestRound, Run, Vote } from "@/api/requests";
 
 interface PersonRef {
@@ -13,6 +14,7 @@ export type Entry = { at: string; key: string } & (
   | { kind: "edited"; person: PersonRef; before: RequestRound; after: RequestRound }
   | { kind: "vote"; vote: Vote }
   | { kind: "comment"; comment: RequestComment }
+  | { kind: "line"; comment: LineComment }
   | { kind: "event"; text: string }
   | { kind: "decided"; words: string; tone: "good" | "bad" | "quiet" }
   | { kind: "run"; run: Run; ended: boolean }
@@ -22,10 +24,12 @@ interface Parts {
   request: RequestFull;
   comments: readonly RequestComment[];
   rounds: readonly RequestRound[];
+  /** On single lines of a program. */
+  lines?: readonly LineComment[];
 }
 
 /** Oldest first. What happened at one moment stays in the order of cause and effect. */
-export function threadOf({ request, comments, rounds }: Parts): Entry[] {
+export function threadOf({ request, comments, rounds, lines = [] }: Parts): Entry[] {
   const entries: Entry[] = [
     {
       kind: "asked",
@@ -36,6 +40,7 @@ export function threadOf({ request, comments, rounds }: Parts): Entry[] {
     },
     ...edits(request, rounds),
     ...remarks(comments, rounds),
+    ...lines.map((comment): Entry => ({ kind: "line", key: comment.id, at: comment.at, comment })),
     ...request.votes.map((vote): Entry => ({
       kind: "vote",
       key: `${vote.reviewer.id}:${vote.round}`,
@@ -79,7 +84,7 @@ function outcome(request: RequestFull): Entry[] {
       kind: "decided",
       key: "approved",
       at: last ?? request.created_at,
-      words: request.votes_needed === 0 ? "Approved by the dataset's rules." : `Approved: ${counted.length} votes.`,
+      words: request.votes_needed === 0 ? (request.kind === "code" ? "Covered by an earlier approval." : "Approved by the dataset's rules.") : `Approved: ${counted.length} votes.`,
       tone: "good",
     });
   }

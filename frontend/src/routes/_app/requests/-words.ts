@@ -1,6 +1,6 @@
 /** How the pages about requests say things. */
 
-import type { RequestFull, Target } from "@/api/requests";
+import { isCode, type CodeContent, type RequestFull, type Target } from "@/api/requests";
 import { formatEpsilon, formatNumber, formatShare } from "@/lib/format";
 
 /** "ε = 0.1", "within ± 50 with 95 % confidence". */
@@ -26,6 +26,17 @@ export function titleOf(request: { purpose: string; in_words?: string; dataset: 
   return `${cut.slice(0, Math.max(cut.lastIndexOf(" "), 40))}…`;
 }
 
+/** What runs, as a person would say it: "work() of analysis.py". */
+export function programTitle({ entry }: Pick<CodeContent, "entry">): string {
+  return entry.kind === "function" ? `${entry.name}() of ${entry.path}` : entry.path;
+}
+
+/** What a request computes, for where its purpose says nothing. */
+export function wordsOf(request: RequestFull): string {
+  if (isCode(request)) return `${programTitle(request.content)} on ${request.dataset}`;
+  return request.price?.in_words ?? "";
+}
+
 /** The question in SQL, whichever way it was asked. */
 export function sqlOf(request: RequestFull): string {
   return request.as_sql ?? request.sql ?? "";
@@ -42,7 +53,7 @@ export function nextStep(request: RequestFull, mine: boolean): string {
   switch (request.state) {
     case "submitted":
       return request.votes_needed > 0
-        ? `It runs once ${votes} approved it. Nothing is charged before.`
+        ? `It runs once ${votes} approved it.${isCode(request) ? "" : " Nothing is charged before."}`
         : "It waits to be approved.";
     case "changes_requested":
       return mine
@@ -55,7 +66,10 @@ export function nextStep(request: RequestFull, mine: boolean): string {
     case "approved":
       return "It is approved and about to be sent.";
     case "queued":
-      return request.run?.finished_at ? "It has run." : "It was sent to run.";
+      if (!request.run?.finished_at) return "It was sent to run.";
+      return request.run.output === "held"
+        ? "It has run, and what it returned is under review."
+        : "It has run.";
     case "rejected":
       return "It was refused for good. The reason is in the conversation.";
     case "withdrawn":

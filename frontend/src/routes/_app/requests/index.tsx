@@ -13,7 +13,7 @@ import { PageHeader } from "@/components/PageHeader";
 import { PersonName } from "@/components/PersonName";
 import { DatasetPicker, PersonPicker } from "@/components/Pickers";
 import { SearchField } from "@/components/SearchField";
-import { stateLabel } from "@/components/StateBadge";
+import { Badge, stateLabel } from "@/components/StateBadge";
 import { Time } from "@/components/Time";
 import { useFilters } from "@/hooks/useFilters";
 import { formatShare } from "@/lib/format";
@@ -78,8 +78,8 @@ function RequestsPage() {
         title="Requests"
         lead={
           seesAll
-            ? "Every question that was asked of this site's data, and what became of it."
-            : "Every question you asked, and what became of it."
+            ? "Every question and program that was asked of this site's data, and what became of it."
+            : "Every question and program you asked for, and what became of it."
         }
         actions={
           can(user.role, "ask") ? (
@@ -184,7 +184,7 @@ const COLUMNS: DataColumn<RequestSummary>[] = [
   {
     id: "state",
     header: "State",
-    cell: (row) => <RequestBadge state={row.state} runState={row.run_state} />,
+    cell: (row) => <RequestBadge state={row.state} runState={row.run_state} output={row.output_state} />,
   },
   { id: "dataset", header: "Dataset", cell: (row) => row.dataset },
   { id: "requester", header: "Who asked", cell: (row) => <PersonName person={row.requester} /> },
@@ -192,7 +192,12 @@ const COLUMNS: DataColumn<RequestSummary>[] = [
     id: "share",
     header: "Of budget",
     numeric: true,
-    cell: (row) => <span className={classes.figure}>{formatShare(row.share)}</span>,
+    cell: (row) =>
+      row.kind === "code" ? (
+        <Badge label="Code" tone="info" />
+      ) : (
+        <span className={classes.figure}>{formatShare(row.share)}</span>
+      ),
   },
   {
     id: "asked",

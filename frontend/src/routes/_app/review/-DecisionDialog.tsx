@@ -2,6 +2,7 @@ import { useDecide, type Decision, type RequestFull } from "@/api/requests";
 import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { PlanInWords } from "@/components/PlanInWords";
 import { plural } from "@/lib/format";
+import { wordsOf } from "../requests/-words";
 import classes from "./-review.module.css";
 
 interface Props {
@@ -66,9 +67,10 @@ export function DecisionDialog({ decision, request, onDone, onClose }: Props) {
     >
       <div className={classes.summary}>
         <p className="soft">
-          {request.requester.name} asks {request.dataset}:
+          {request.requester.name} asks {request.kind === "code" ? "to run code on " : ""}
+          {request.dataset}:
         </p>
-        <PlanInWords price={request.price} brief />
+        {request.price ? <PlanInWords price={request.price} brief /> : <p>{wordsOf(request)}</p>}
       </div>
       <p>{consequence(decision, request)}</p>
     </ConfirmDialog>
@@ -79,7 +81,9 @@ function consequence(decision: Decision, request: RequestFull): string {
   if (decision === "approve") {
     return request.votes_needed > 1
       ? `It takes ${plural(request.votes_needed, "approval")}; nobody sees yours before it is decided.`
-      : "It then runs at once, if the budgets can pay for it.";
+      : request.kind === "code"
+        ? "It then runs at once. What it returns is held until people have looked at it."
+        : "It then runs at once, if the budgets can pay for it.";
   }
   return decision === "return"
     ? "Whoever asked reads this, and may edit the request and send it again."

@@ -3,16 +3,21 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 
-import { requestQuery, type Decision, type RequestFull } from "@/api/requests";
+import { codeReviewQuery } from "@/api/code";
+import { isCode, isQuestion, requestQuery, type CodeRequest, type Decision, type RequestFull } from "@/api/requests";
 import { useSession } from "@/api/session";
+import { FileView } from "@/components/code/FileView";
+import { LEVEL_LOOK, LEVELS } from "@/components/code/levels";
+import { EndingBadge } from "@/components/code/RunReportView";
 import { CodeBlock } from "@/components/CodeBlock";
+import { Badge } from "@/components/StateBadge";
 import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
 import { PlanInWords } from "@/components/PlanInWords";
 import { Weigh } from "../requests/-Weigh";
 import { mayVote } from "../requests/-voting";
-import { saysMore, sqlOf, titleOf } from "../requests/-words";
+import { programTitle, saysMore, sqlOf, titleOf, wordsOf } from "../requests/-words";
 import classes from "./-review.module.css";
 
 interface Props {
@@ -39,7 +44,7 @@ export function Preview({ id, onShown, onDecide }: Props) {
       {data && (
         <>
           <div className={classes.previewTop}>
-            <h2>{titleOf({ ...data, in_words: data.price.in_words })}</h2>
+            <h2>{titleOf({ ...data, in_words: wordsOf(data) })}</h2>
             <Link to="/requests/$request" params={{ request: id }}>
               Open with its conversation
             </Link>
@@ -58,8 +63,13 @@ export function Preview({ id, onShown, onDecide }: Props) {
             </Note>
           )}
           {saysMore(data) && <p className={classes.purpose}>{data.purpose}</p>}
-          <PlanInWords price={data.price} />
-          <CodeBlock code={sqlOf(data)} language="SQL" copyLabel="Copy the SQL" />
+          {isQuestion(data) && (
+            <>
+              <PlanInWords price={data.price} />
+              <CodeBlock code={sqlOf(data)} language="SQL" copyLabel="Copy the SQL" />
+            </>
+          )}
+          {isCode(data) && <Program request={data} />}
           {mayVote(data, user) ? (
             <Group gap="sm" className={classes.votes ?? ""}>
               <Button onClick={() => onDecide("approve", data)}>Approve…</Button>
@@ -84,5 +94,46 @@ export function Preview({ id, onShown, onDecide }: Props) {
         </>
       )}
     </section>
+  );
+}
+
+/** A program, to be read here; its comments, its differences and its run are on its own page. */
+function Program({ request }: { request: CodeRequest }) {
+  const review = useQuery(codeReviewQuery(request.id));
+  const { files } = request.content;
+  const findings = review.data?.findings ?? [];
+  return (
+    <>
+      <p>
+        {request.content.entry.kind === "function" ? "Calls " : "Runs "}
+        <strong>{programTitle(request.content)}</strong>.
+        {request.content.reach && " An approval covers later runs too, with other parameters."}
+      </p>
+      {review.data && (
+        <p className={classes.marks}>
+          {LEVELS.map((level) => {
+            const count = findings.filter((finding) => finding.level === level).length;
+            const look = LEVEL_LOOK[level];
+            const words = (count === 1 ? look.one : look.many).toLowerCase();
+            return count > 0 && <Badge key={level} label={`${count} ${words}`} tone={look.tone} icon={look.icon} />;
+          })}
+          {review.data.mock_run?.report ? (
+            <>
+              On made-up rows: <EndingBadge ending={review.data.mock_run.report.ending} />
+            </>
+          ) : (
+            <span className="soft">No run on made-up rows came with it.</span>
+          )}
+        </p>
+      )}
+      {files.map((file) => (
+        <FileView
+          key={file.path}
+          path={file.path}
+          text={file.text}
+          findings={findings.filter(({ path }) => path === file.path)}
+        />
+      ))}
+    </>
   );
 }

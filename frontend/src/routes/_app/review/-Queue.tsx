@@ -6,6 +6,7 @@ import { useEffect } from "react";
 import type { RequestSummary } from "@/api/requests";
 import { useSession } from "@/api/session";
 import { Icon } from "@/components/Icon";
+import { Badge } from "@/components/StateBadge";
 import { Time } from "@/components/Time";
 import { formatShare, plural } from "@/lib/format";
 import { isSoon, titleOf } from "../requests/-words";
@@ -80,10 +81,14 @@ function Row({ row }: { row: RequestSummary }) {
     <>
       <span className={classes.rowTop}>
         <span className={classes.rowTitle}>{titleOf(row)}</span>
-        <span className={classes.share} title="Of the requester's budget">
-          {formatShare(row.share)}
-          <span className="visually-hidden"> of the requester's budget</span>
-        </span>
+        {row.kind === "code" ? (
+          <Badge label="Code" tone="info" />
+        ) : (
+          <span className={classes.share} title="Of the requester's budget">
+            {formatShare(row.share)}
+            <span className="visually-hidden"> of the requester's budget</span>
+          </span>
+        )}
       </span>
       <span className={classes.rowFacts}>
         <span>{row.requester.id === user.id ? "You" : row.requester.name}</span>

@@ -24,6 +24,7 @@ import { DecisionDialog } from "./-DecisionDialog";
 import { rowId } from "./-ids";
 import { Preview } from "./-Preview";
 import { Queue } from "./-Queue";
+import { ReviewTabs } from "./-ReviewTabs";
 import classes from "./-review.module.css";
 
 /** What the address says; a link may leave any of it out. */
@@ -119,7 +120,7 @@ function Reviewing() {
         title="Review"
         lead={
           <>
-            Questions that wait for a vote, the longest waiting first.{" "}
+            Questions and code that wait for a vote, the longest waiting first.{" "}
             <span className={classes.keys}>
               Keys: <kbd>j</kbd> <kbd>k</kbd> to move, <kbd>Enter</kbd> to open, <kbd>a</kbd>{" "}
               approve, <kbd>r</kbd> return, <kbd>x</kbd> reject;{" "}
@@ -131,6 +132,7 @@ function Reviewing() {
           </>
         }
       />
+      <ReviewTabs />
       <FilterBar active={active} onClear={clearFilters}>
         <SegmentedControl
           data-fit

@@ -18,7 +18,7 @@ import { Facts, Section } from "@/components/Section";
 import { Time } from "@/components/Time";
 import { formatDuration } from "@/lib/format";
 import { can } from "@/lib/roles";
-import { titleOf } from "../requests/-words";
+import { titleOf, wordsOf } from "../requests/-words";
 import { Diagnostics, useDiagnostics } from "./-Diagnostics";
 import { RunBadge } from "./-RunBadge";
 
@@ -48,7 +48,7 @@ function RunPage() {
           unasked
             ? "Laying out an upload"
             : request.data
-              ? titleOf({ ...request.data, in_words: request.data.price.in_words })
+              ? titleOf({ ...request.data, in_words: wordsOf(request.data) })
               : "Run"
         }
         documentTitle="Run"

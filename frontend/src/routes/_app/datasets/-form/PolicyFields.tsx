@@ -1,9 +1,9 @@
-import { MultiSelect, NumberInput, Stack, Switch, TextInput } from "@mantine/core";
+import { Checkbox, MultiSelect, NumberInput, Stack, Switch, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 
 import { groupsQuery } from "../-page/queries";
-import type { PolicyErrors, PolicyForm } from "./policy";
+import { KIND_WORDS, KINDS, type PolicyErrors, type PolicyForm } from "./policy";
 
 interface Props {
   form: PolicyForm;
@@ -16,6 +16,17 @@ export function PolicyFields({ form, set, errors }: Props) {
   const groups = useQuery(groupsQuery);
   return (
     <Stack gap="md">
+      <Checkbox.Group
+        label="What may be asked"
+        value={form.kinds}
+        onChange={(kinds) => set({ kinds: KINDS.filter((kind) => kinds.includes(kind)) })}
+      >
+        <Stack gap="xs" mt="xs">
+          {KINDS.map((kind) => (
+            <Checkbox key={kind} value={kind} label={KIND_WORDS[kind]} />
+          ))}
+        </Stack>
+      </Checkbox.Group>
       <Switch
         label="Answer small questions at once"
         description="Nobody reads them; the asker's budget alone limits them."
@@ -45,6 +56,19 @@ export function PolicyFields({ form, set, errors }: Props) {
         onChange={(value) => set({ reviewers: String(value) })}
         error={errors.reviewers}
       />
+      {form.kinds.includes("code") && (
+        <NumberInput
+          label="Reviewers who let go what code returned"
+          description="Left empty: as many as approve"
+          maw="20rem"
+          min={1}
+          max={10}
+          allowDecimal={false}
+          value={form.release === "" ? "" : Number(form.release)}
+          onChange={(value) => set({ release: String(value) })}
+          error={errors.release}
+        />
+      )}
       <MultiSelect
         label="Groups that have to be among them"
         description="At least one approval from each, such as a clinic's own data board"

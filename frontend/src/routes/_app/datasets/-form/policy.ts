@@ -12,9 +12,10 @@ export interface PolicyForm {
   reviewers: string;
   groups: string[];
   days: string;
-  /** What may be asked, and how many people a release takes (none: as many as an approval). */
+  /** What may be asked. */
   kinds: DatasetPolicy["kinds"];
-  releasers: number | null;
+  /** Who releases what code returned; empty: as many as approve. */
+  release: string;
 }
 
 export const USUAL_POLICY: PolicyForm = {
@@ -24,7 +25,7 @@ export const USUAL_POLICY: PolicyForm = {
   groups: [],
   days: "30",
   kinds: ["query", "code", "black_box"],
-  releasers: null,
+  release: "",
 };
 
 export function policyForm(policy: DatasetPolicy): PolicyForm {
@@ -34,8 +35,8 @@ export function policyForm(policy: DatasetPolicy): PolicyForm {
     reviewers: String(policy.reviewers),
     groups: [...policy.reviewer_groups],
     days: String(policy.request_days),
-    kinds: policy.kinds,
-    releasers: policy.release_reviewers ?? null,
+    kinds: [...policy.kinds],
+    release: policy.release_reviewers ? String(policy.release_reviewers) : "",
   };
 }
 
@@ -46,12 +47,21 @@ export function policyOf(form: PolicyForm): DatasetPolicy {
     reviewers: Number(form.reviewers),
     reviewer_groups: form.groups,
     request_days: Number(form.days),
-    kinds: form.kinds,
-    release_reviewers: form.releasers,
+    kinds: KINDS.filter((kind) => form.kinds.includes(kind)),
+    release_reviewers: form.release.trim() === "" ? null : Number(form.release),
   };
 }
 
+export const KINDS: DatasetPolicy["kinds"] = ["query", "code", "black_box"];
+
+export const KIND_WORDS: Record<DatasetPolicy["kinds"][number], string> = {
+  query: "private questions",
+  code: "code that people read",
+  black_box: "private black boxes",
+};
+
 export interface PolicyErrors {
+  release?: string;
   share?: string;
   reviewers?: string;
   days?: string;
@@ -64,6 +74,9 @@ export function policyErrors(form: PolicyForm): PolicyErrors {
     errors.share = "Above 0 and at most 100.";
   }
   if (!within(form.reviewers, 1, 10)) errors.reviewers = "From 1 to 10 people.";
+  if (form.release.trim() !== "" && !within(form.release, 1, 10)) {
+    errors.release = "From 1 to 10 people.";
+  }
   if (!within(form.days, 1, 365)) errors.days = "From 1 to 365 days.";
   return errors;
 }
@@ -78,7 +91,14 @@ export function policySentences(
   named: (id: string) => string,
 ): [title: string, words: string][] {
   const groups = policy.reviewer_groups.map(named);
+  const releasers = policy.release_reviewers ?? policy.reviewers;
   return [
+    [
+      "What may be asked",
+      policy.kinds.length === 0
+        ? "Nothing."
+        : `${upper(policy.kinds.map((kind) => KIND_WORDS[kind]).join(", "))}.`,
+    ],
     [
       "Without a person",
       policy.auto_approve
@@ -97,8 +117,20 @@ export function policySentences(
           string,
         ][])
       : []),
+    ...(policy.kinds.includes("code")
+      ? ([
+          [
+            "What code returns",
+            `It is held until ${releasers === 1 ? "one reviewer has" : `${releasers} reviewers have`} looked at it and let it go.`,
+          ],
+        ] as [string, string][])
+      : []),
     ["Waiting", `A request that nobody answers lapses after ${plural(policy.request_days, "day")}.`],
   ];
+}
+
+function upper(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** What a change of the rules does, sentence by sentence. */
@@ -137,6 +169,23 @@ export function policyChanges(
   }
   if (gone.length > 0) {
     said.push(`New requests no longer need an approval from ${gone.map(named).join(", ")}.`);
+  }
+  for (const kind of KINDS) {
+    if (after.kinds.includes(kind) === before.kinds.includes(kind)) continue;
+    said.push(
+      after.kinds.includes(kind)
+        ? `From now on, ${KIND_WORDS[kind]} may be asked.`
+        : `From now on, ${KIND_WORDS[kind]} may not be asked. What was approved already stays approved.`,
+    );
+  }
+  const [released, releases] = [
+    before.release_reviewers ?? before.reviewers,
+    after.release_reviewers ?? after.reviewers,
+  ];
+  if (releases !== released) {
+    said.push(
+      `It takes ${plural(releases, "person", "people")} rather than ${released} to let go what code returns, from the next run on.`,
+    );
   }
   if (after.request_days !== before.request_days) {
     said.push(`New requests lapse after ${plural(after.request_days, "day")} without an answer.`);

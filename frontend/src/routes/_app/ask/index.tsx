@@ -12,13 +12,14 @@ import { Section } from "@/components/Section";
 import { useDraft } from "@/hooks/useDraft";
 import { useFilters } from "@/hooks/useFilters";
 import { oneOf, text } from "@/lib/search";
-import { AskForm } from "./-ask/AskForm";
-import { Choose } from "./-ask/Choose";
-import { DatasetPicker } from "./-ask/DatasetPicker";
-import { fromTarget, type AskForm as Form } from "./-ask/form";
-import { History } from "./-ask/History";
-import { Outcome } from "./-ask/Outcome";
-import { SavedQueries } from "./-ask/SavedQueries";
+import { AskTabs } from "../-ask/AskTabs";
+import { AskForm } from "../-ask/AskForm";
+import { Choose } from "../-ask/Choose";
+import { DatasetPicker } from "../-ask/DatasetPicker";
+import { fromTarget, type AskForm as Form } from "../-ask/form";
+import { History } from "../-ask/History";
+import { Outcome } from "../-ask/Outcome";
+import { SavedQueries } from "../-ask/SavedQueries";
 
 const TABS = ["questions", "saved"] as const;
 
@@ -29,7 +30,7 @@ interface Search {
   tab?: (typeof TABS)[number] | undefined;
 }
 
-export const Route = createFileRoute("/_app/ask")({
+export const Route = createFileRoute("/_app/ask/")({
   validateSearch: (search: Record<string, unknown>): Search => ({
     dataset: text(search["dataset"]),
     request: text(search["request"]),
@@ -87,6 +88,7 @@ function AskPage() {
         title="Ask"
         lead="Write a question in SQL. You see what it costs and how exact its answer will be before anything is asked."
       />
+      <AskTabs />
       {dataset.data ? (
         <AskForm
           key={dataset.data.id}

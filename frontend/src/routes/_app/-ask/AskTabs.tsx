@@ -1,0 +1,27 @@
+import { Link } from "@tanstack/react-router";
+
+import classes from "@/components/PageTabs.module.css";
+
+/** The two ways to ask. */
+export function AskTabs() {
+  return (
+    <nav aria-label="Ways to ask" className={classes.tabs}>
+      <Link
+        to="/ask"
+        className={classes.tab}
+        activeOptions={{ exact: true, includeSearch: false }}
+        activeProps={{ "aria-current": "page" }}
+      >
+        A question
+      </Link>
+      <Link
+        to="/ask/code"
+        className={classes.tab}
+        activeOptions={{ includeSearch: false }}
+        activeProps={{ "aria-current": "page" }}
+      >
+        Write code
+      </Link>
+    </nav>
+  );
+}
