@@ -21,6 +21,9 @@ from carrel_protocol.schema import TableSchema, UnitBounds
 PackageText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+PackageText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
 class QueryContent(Sent):
     """All that an approval of a query covers."""
 

@@ -1,8 +1,11 @@
-"""Calling the site now and then, so that its owners see that a worker without work is there."""
+"""Calling the site now and then, so that its owners see that a worker without work is there, and
+what it can run."""
 
 import contextlib
 import threading
+from collections.abc import Callable
 
+from carrel_protocol.jobs import WorkerReport
 from carrel_worker.site_client import SiteClient, Unreachable
 
 EVERY_SECONDS = 30.0
@@ -14,8 +17,15 @@ class Presence:
     When it calls depends on when the process started and on nothing that it reads.
     """
 
-    def __init__(self, site: SiteClient, every: float = EVERY_SECONDS) -> None:
+    def __init__(
+        self,
+        site: SiteClient,
+        report: Callable[[], WorkerReport],
+        every: float = EVERY_SECONDS,
+    ) -> None:
         self._site = site
+        self._report = report
+        self._said: WorkerReport | None = None
         self._every = every
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._call, name="presence", daemon=True)
@@ -26,8 +36,16 @@ class Presence:
     def stop(self) -> None:
         self._stopped.set()
 
+    def _tell(self) -> None:
+        """Say what this worker can run, unless it was said: an environment may have been built."""
+        report = self._report()
+        if report != self._said:
+            self._site.report(report)
+            self._said = report
+
     def _call(self) -> None:
         while not self._stopped.is_set():
-            with contextlib.suppress(Unreachable):  # the next call may be heard
+            with contextlib.suppress(Unreachable, OSError):  # the next call may be heard
                 self._site.alive()
+                self._tell()
             self._stopped.wait(self._every)

@@ -6,9 +6,12 @@ import signal
 
 import structlog
 
+from carrel_protocol.jobs import WorkerReport
+from carrel_worker import environments
 from carrel_worker.heartbeat import Heartbeat
 from carrel_worker.interrupter import Interrupter
 from carrel_worker.presence import Presence
+from carrel_worker.sandbox import Sandbox, Tier
 from carrel_worker.settings import WorkerSettings
 from carrel_worker.shutdown import ShutdownFlag
 from carrel_worker.site_client import SiteClient
@@ -31,7 +34,8 @@ class ChildProcess:
         self.storage = Storage(settings.storage_dir)
         self.interrupter = Interrupter()
         self.heartbeat = Heartbeat()
-        self.presence = Presence(self.site)
+        self.sandbox = Sandbox(minimum=Tier[settings.sandbox_minimum_tier.upper()])
+        self.presence = Presence(self.site, self.report)
 
     @classmethod
     def start(
@@ -57,6 +61,13 @@ class ChildProcess:
         child.presence.start()
         _log.info("child ready", pid=os.getpid())
         return child
+
+    def report(self) -> WorkerReport:
+        """What this worker can run, and what holds it."""
+        found = environments.every(self.settings.environments_dir)
+        return WorkerReport(
+            environments=tuple(each.built for each in found), sandbox=self.sandbox.probe.words()
+        )
 
     def close(self) -> None:
         self.presence.stop()

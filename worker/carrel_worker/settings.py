@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -25,6 +26,10 @@ class WorkerSettings(BaseSettings):
     """In kombu's form; a unix socket is `redis+socket:///path?virtual_host=0`."""
     storage_dir: Path = Path("carrel-data/storage")
     """The root below which every granted path lies."""
+    environments_dir: Path = Path("carrel-data/environments")
+    """Below it lie the environments that `carrel environment build` made."""
+    sandbox_minimum_tier: Literal["none", "landlock", "bubblewrap"] = "bubblewrap"
+    """Code is not run where the machine offers less: none, landlock or bubblewrap."""
     ingest_memory_bytes: int = Field(default=2 * 2**30, ge=64 * 2**20)
     """Address space of the child that parses an upload."""
     result_patience_seconds: float = Field(default=120.0, gt=0)

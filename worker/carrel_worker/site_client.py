@@ -1,4 +1,5 @@
-"""The site's internal API, as a worker sees it: claim, heartbeat, succeeded, failed, alive."""
+"""The site's internal API, as a worker sees it: claim, heartbeat, succeeded, failed, alive,
+report."""
 
 from typing import Any
 
@@ -14,6 +15,7 @@ from carrel_protocol.jobs import (
     HeartbeatReply,
     Job,
     Succeeded,
+    WorkerReport,
 )
 from carrel_protocol.privacy import MECHANISM_VERSION
 
@@ -52,6 +54,7 @@ class SiteClient:
     ) -> None:
         internal = f"{url.rstrip('/')}/internal/v1"
         self._runs, self._alive = f"{internal}/runs", f"{internal}/alive"
+        self._report = f"{internal}/report"
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             timeout=_TIMEOUT,
@@ -92,6 +95,15 @@ class SiteClient:
             raise Unreachable(f"alive: {type(error).__name__}") from error
         if not reply.is_success:
             raise Unreachable(f"alive: the site answered {reply.status_code}")
+
+    def report(self, said: WorkerReport) -> None:
+        """Say what this worker can run. Raises Unreachable when the site did not hear it."""
+        try:
+            reply = self._http.post(self._report, content=said.model_dump_json())
+        except httpx.TransportError as error:
+            raise Unreachable(f"report: {type(error).__name__}") from error
+        if not reply.is_success:
+            raise Unreachable(f"report: the site answered {reply.status_code}")
 
     def close(self) -> None:
         self._http.close()

@@ -51,23 +51,38 @@ class Storage:
         A file is hashed once for as long as its device, inode, size and modification time stay.
         Raises `GrantError` of the kind that fits.
         """
+        os.close(self.opened(grant))
+        return self._root.joinpath(*_parts(grant.path))
+
+    def opened(self, grant: StorageGrant) -> int:
+        """A descriptor, for the caller to close, of the very file that `verified` looked at.
+
+        Whatever is put in the file's place afterwards, this stays what was granted.
+        """
         if grant.expires_at <= time.time():
             raise GrantExpired("the grant has expired")
-        parts = _parts(grant.path)
-        descriptor = self._open(parts)
-        with os.fdopen(descriptor, "rb") as file:
-            before = _identity(descriptor)
-            if before[2] != grant.size:
-                raise DigestMismatch(f"the file holds {before[2]} bytes, not {grant.size}")
-            digest = self._verified.get(before)
-            if digest is None:
+        descriptor = self._open(_parts(grant.path))
+        try:
+            self._verify(descriptor, grant)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _verify(self, descriptor: int, grant: StorageGrant) -> None:
+        before = _identity(descriptor)
+        if before[2] != grant.size:
+            raise DigestMismatch(f"the file holds {before[2]} bytes, not {grant.size}")
+        digest = self._verified.get(before)
+        if digest is None:
+            with os.fdopen(os.dup(descriptor), "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-                if _identity(descriptor) != before:
-                    raise DigestMismatch("the file changed while it was read")
-                self._remember(before, digest)
+            if _identity(descriptor) != before:
+                raise DigestMismatch("the file changed while it was read")
+            os.lseek(descriptor, 0, os.SEEK_SET)  # the copy reads from the same place
+            self._remember(before, digest)
         if digest != grant.digest:
             raise DigestMismatch("the file's digest is not the granted one")
-        return self._root.joinpath(*parts)
 
     def target(self, path: str) -> Path:
         """Where a new file may be written: its directories exist afterwards, link-free.

@@ -5,8 +5,11 @@ import time
 
 import structlog
 
-from carrel_protocol.jobs import Job, MockJob, QueryJob
+from carrel_protocol.jobs import CodeJob, Job, MockCodeJob, MockJob, QueryJob
+from carrel_worker.code_job import run_code
+from carrel_worker.delivery import Delivery
 from carrel_worker.ingest_job import run_ingest
+from carrel_worker.mock_code_job import run_mock_code
 from carrel_worker.mock_job import run_mock
 from carrel_worker.process import ChildProcess
 from carrel_worker.query_job import run_query
@@ -14,7 +17,7 @@ from carrel_worker.site_client import ClaimLost, Refused, SiteClient, Unreachabl
 from carrel_worker.slot import Slot
 
 TASK = "carrel.run"
-QUEUES = ("query", "ingest")
+QUEUES = ("query", "ingest", "code", "mock")
 
 _CLAIM_PATIENCE_SECONDS = 5.0
 _CLAIM_WAIT = 0.2
@@ -43,13 +46,22 @@ def run(child: ChildProcess, run_id: object) -> None:
     except Unreachable as error:
         _log.warning("run dropped", run=run_id, why="site_lost", error=str(error))
         return
-    if isinstance(job, QueryJob):
-        delivery = run_query(job, Slot(job.deadline_ms), child)
-    elif isinstance(job, MockJob):
-        delivery = run_mock(job, child)
-    else:
-        delivery = run_ingest(job, child)
+    delivery = _carry_out(job, child)
     _log.info("run over", run=run_id, epoch=job.epoch, delivery=str(delivery))
+
+
+def _carry_out(job: Job, child: ChildProcess) -> Delivery:
+    match job:
+        case QueryJob():
+            return run_query(job, Slot(job.deadline_ms), child)
+        case MockJob():
+            return run_mock(job, child)
+        case CodeJob():
+            return run_code(job, child)
+        case MockCodeJob():
+            return run_mock_code(job, child)
+        case _:
+            return run_ingest(job, child)
 
 
 def _claim(site: SiteClient, run_id: str) -> Job:

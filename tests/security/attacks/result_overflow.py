@@ -1,0 +1,3 @@
+import carrel_job
+
+carrel_job.save("much", "x" * (32 * 2**20))

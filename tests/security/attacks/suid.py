@@ -1,0 +1,19 @@
+import os
+import subprocess
+
+from got import got
+
+for path in ("/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount", "/usr/bin/umount", "/usr/bin/chsh"):
+    if os.path.exists(path) and os.stat(path).st_mode & 0o4000:
+        subprocess.run([path, "--version"], capture_output=True, check=False)
+if os.geteuid() == 0 or os.getegid() == 0:
+    got("root", os.geteuid())
+command = ["/usr/bin/mount", "-t", "tmpfs", "x", os.getcwd()]
+if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+    got("mount")
+try:
+    os.setuid(0)
+except OSError:
+    pass
+else:
+    got("setuid")

@@ -1,0 +1,13 @@
+import socket
+
+from carrel_job import parameters
+from got import refused
+
+
+def reach():
+    with socket.socket(socket.AF_UNIX) as one:
+        one.connect(parameters["socket"])
+        return one.recv(100)
+
+
+refused(reach)

@@ -1,0 +1,49 @@
+"""A prepared program, run in the sandbox, and what it returned taken in as data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from carrel_protocol.outputs import Ending, RunReport
+from carrel_worker.executors.code.errors import BadResult, TooLarge
+from carrel_worker.executors.code.prepare import Prepared
+from carrel_worker.executors.code.results import Result, parse
+from carrel_worker.sandbox import Sandbox
+from carrel_worker.sandbox.program import Outcome
+
+_MESSAGE = 2000
+
+
+@dataclass(frozen=True)
+class Ran:
+    report: RunReport
+    results: tuple[Result, ...] = ()
+
+
+def run(sandbox: Sandbox, prepared: Prepared, cancelled: Callable[[], bool]) -> Ran:
+    """Run it. However the code ends, that is no error here; only the sandbox's own failures are
+    raised."""
+    outcome = sandbox.run(prepared.program, prepared.mounts, cancelled=cancelled)
+    ending, message, results = _taken_in(outcome, prepared.program.limits.output_bytes)
+    report = RunReport(
+        ending=ending,
+        message=message[:_MESSAGE],
+        stdout=outcome.stdout,
+        stderr=outcome.stderr,
+        traceback=outcome.traceback,
+        wall_ms=outcome.wall_ms,
+        cpu_ms=outcome.cpu_ms,
+        peak_bytes=outcome.peak_bytes,
+        tier=outcome.tier,
+    )
+    return Ran(report, results)
+
+
+def _taken_in(outcome: Outcome, output_bytes: int) -> tuple[Ending, str, tuple[Result, ...]]:
+    if outcome.ending != "returned":
+        return outcome.ending, outcome.message, ()
+    try:
+        return "returned", outcome.message, parse(outcome.payload or b"", output_bytes=output_bytes)
+    except TooLarge as error:
+        return "output_size", str(error), ()
+    except BadResult as error:
+        return "output_form", str(error), ()

@@ -1,0 +1,164 @@
+"""The filter of system calls: an allow-list, as a classic BPF program.
+
+What is not named is refused with EPERM; calls newer than the table with ENOSYS, as an old kernel
+would, so that libraries fall back. A call in another architecture's numbering ends the process.
+
+It is assembled here and not by libseccomp, whose Python binding needs the system's library: the
+program is some 400 instructions of three kinds, and a test runs every refusal.
+"""
+
+import errno
+import platform
+import struct
+from collections.abc import Sequence
+
+from carrel_worker.sandbox.errors import UnknownMachine
+from carrel_worker.sandbox.syscalls import NUMBERS
+
+_KILL = 0x80000000
+_ERRNO = 0x00050000
+_ALLOW = 0x7FFF0000
+_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_X32 = 0x40000000
+
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+_NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
+
+Instruction = tuple[int, int, int, int]
+"""Operation, jump if true, jump if false, constant."""
+
+# CLONE_NEW*: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
+_NEW_NAMESPACES = 0x7E020000
+_SHARED_ANONYMOUS = 0x21
+
+_ANSWERS = {
+    # Only sockets that are connected from birth exist (socketpair), so none has an address.
+    "socket": errno.EAFNOSUPPORT,
+    **dict.fromkeys(("connect", "bind", "listen", "accept", "accept4"), errno.EACCES),
+    # Its flags lie in memory, where a filter cannot look; libc falls back to clone.
+    "clone3": errno.ENOSYS,
+    "openat2": errno.ENOSYS,
+    # RWF_NOWAIT tells what lies in the page cache, which other programs share.
+    **dict.fromkeys(("preadv2", "pwritev2"), errno.ENOSYS),
+    # Advice that moves pages of shared files in and out of that cache: heard, and not followed.
+    "fadvise64": 0,
+    # Kept in the kernel's memory, which no limit here counts.
+    **dict.fromkeys(("setxattr", "lsetxattr", "fsetxattr"), errno.ENOTSUP),
+}
+# fcntl: duplicates, flags, a pipe's size. No locks and leases: shared files would carry messages.
+_FCNTL = (0, 1, 2, 3, 4, 1030, 1032, 1034)
+# ioctl: TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+_IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
+# prctl: names, death signal, dumpable (read), bounding set (read), timer slack, no_new_privs,
+# huge pages, names of mappings
+_PRCTL = (1, 2, 3, 15, 16, 23, 29, 30, 38, 39, 41, 42, 0x53564D41)
+# madvise: merging equal pages with other programs' (12) and poisoning are refused.
+_MADVISE = (0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
+_STREAMS = (1, 5)  # SOCK_STREAM, SOCK_SEQPACKET: neither can send to an address
+_CHANGES = (
+    *("chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat"),
+    *("setpgid", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tkill"),
+)
+
+
+def compile_filter(machine: str | None = None, *, alone: int | None = None) -> bytes:
+    """The program for `machine` (default: this one), as an array of `struct sock_filter`.
+
+    `alone` is the process's own number, for where it sees the host's processes and files: then it
+    signals itself alone, and changes no file's mode or times. Raises `UnknownMachine`.
+    """
+    machine = machine or platform.machine()
+    if machine not in NUMBERS:
+        raise UnknownMachine(machine)
+    numbers = NUMBERS[machine]
+    program: list[Instruction] = [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, _ARCHITECTURES[machine]),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER),
+    ]
+    if machine == "x86_64":
+        program += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
+    special = _special(alone)
+    for name, number in sorted(numbers.items(), key=lambda each: each[1]):
+        if alone is not None and name in _CHANGES:
+            continue
+        block = special.get(name)
+        if block is None:
+            answer = _refuse(_ANSWERS[name]) if name in _ANSWERS else _ALLOW
+            block = [(_RETURN, 0, 0, answer)]
+        program += [(_EQUAL, 0, len(block), number), *block]
+    program += [
+        (_AT_LEAST, 0, 1, max(numbers.values()) + 1),
+        (_RETURN, 0, 0, _refuse(errno.ENOSYS)),
+        (_RETURN, 0, 0, _refuse(errno.EPERM)),
+    ]
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _special(alone: int | None) -> dict[str, list[Instruction]]:
+    """The calls that are allowed with some arguments only."""
+    rules = {
+        "clone": _unless_any(0, _NEW_NAMESPACES),
+        "mmap": _unless_all(3, _SHARED_ANONYMOUS),
+        "fcntl": _only(1, _FCNTL),
+        "ioctl": _only(1, _IOCTL),
+        "prctl": _only(0, _PRCTL),
+        "madvise": _only(2, _MADVISE),
+        "prlimit64": _only(0, (0,)),
+        "socketpair": [*_check(0, (1,)), *_check(1, _STREAMS, mask=0xF), (_RETURN, 0, 0, _ALLOW)],
+        "sendto": _null(4),
+    }
+    if alone is not None:
+        rules["kill"] = rules["tgkill"] = _only(0, (alone,))
+    return rules
+
+
+def _refuse(number: int) -> int:
+    return _ERRNO | number
+
+
+def _low(argument: int) -> Instruction:
+    """Load the lower half: all that the kernel reads of an int, whatever the upper half says."""
+    return (_LOAD, 0, 0, _ARGUMENTS + 8 * argument)
+
+
+def _check(argument: int, values: Sequence[int], *, mask: int | None = None) -> list[Instruction]:
+    """Refuse unless the argument is one of the values; go on after these instructions if it is."""
+    start = [_low(argument)] + ([(_AND, 0, 0, mask)] if mask is not None else [])
+    tests = [(_EQUAL, len(values) - place, 0, value) for place, value in enumerate(values)]
+    return [*start, *tests, (_RETURN, 0, 0, _refuse(errno.EPERM))]
+
+
+def _only(argument: int, values: Sequence[int]) -> list[Instruction]:
+    return [*_check(argument, values), (_RETURN, 0, 0, _ALLOW)]
+
+
+def _unless_any(argument: int, bits: int) -> list[Instruction]:
+    return [
+        _low(argument),
+        (_ANY_BIT, 0, 1, bits),
+        (_RETURN, 0, 0, _refuse(errno.EPERM)),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def _unless_all(argument: int, bits: int) -> list[Instruction]:
+    return [
+        _low(argument),
+        (_AND, 0, 0, bits),
+        (_EQUAL, 0, 1, bits),
+        (_RETURN, 0, 0, _refuse(errno.EPERM)),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+
+
+def _null(argument: int) -> list[Instruction]:
+    return [
+        _low(argument),
+        (_EQUAL, 0, 2, 0),
+        (_LOAD, 0, 0, _ARGUMENTS + 8 * argument + 4),
+        (_EQUAL, 1, 0, 0),
+        (_RETURN, 0, 0, _refuse(errno.EPERM)),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
