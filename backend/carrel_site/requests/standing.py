@@ -58,7 +58,7 @@ class Standing:
             )
 
 
-_QUERY = Run.kind == "query"
+_PRIVATE = Run.kind.in_(("query", "black_box"))
 """People have read the code that others are of: how it ends is theirs to judge."""
 _FAILED = Run.state == RunState.FAILED.value
 _EXCUSED = (
@@ -77,7 +77,7 @@ _LATELY = (
     )
     .where(
         Run.account_id == bindparam("account_id"),
-        _QUERY,
+        _PRIVATE,
         _FAILED | Run.overran,
         Run.closed_at >= bindparam("since", type_=Timestamp),
     )
@@ -88,7 +88,7 @@ _LIVE = (
         func.count().label("live"),
         func.coalesce(func.sum(Run.deadline_ms), 0).label("live_ms"),
     )
-    .where(Run.account_id == bindparam("account_id"), _QUERY, Run.state.in_(runs.LIVE))
+    .where(Run.account_id == bindparam("account_id"), _PRIVATE, Run.state.in_(runs.LIVE))
     .subquery()
 )
 _STANDING = select(

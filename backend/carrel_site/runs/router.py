@@ -42,7 +42,7 @@ def list_runs(
     overran: Annotated[
         bool | None, Query(description="Went on past its deadline: for owners and auditors.")
     ] = None,
-    kind: Literal["query", "code", "ingest"] | None = None,
+    kind: Literal["query", "code", "black_box", "ingest"] | None = None,
 ) -> Page[RunSummary]:
     """Runs, queued last first: one's own on the public clock; owners and auditors see all, as
     they are, those that lay out uploads too."""
