@@ -27,7 +27,7 @@ from carrel_worker.settings import (
     refuse_site_secrets,
 )
 from carrel_worker.shutdown import ShutdownFlag
-from carrel_worker.tasks import QUEUES, TASK, run
+from carrel_worker.tasks import CODE_QUEUES, QUEUES, TASK, run
 
 
 def build(settings: WorkerSettings) -> Celery:
@@ -64,6 +64,7 @@ def build(settings: WorkerSettings) -> Celery:
     shutdown = ShutdownFlag()
     credential = ""
     children: list[ChildProcess] = []
+    runs_code = False
 
     def check(**_: Any) -> None:
         nonlocal credential
@@ -76,8 +77,13 @@ def build(settings: WorkerSettings) -> Celery:
     def configure_logging(**_: Any) -> None:
         logs.configure(settings.log_level)
 
+    def note_queues(**_: Any) -> None:
+        nonlocal runs_code
+        runs_code = not CODE_QUEUES.isdisjoint(app.amqp.queues.consume_from)
+
     def start_child(**_: Any) -> None:
-        children[:] = [ChildProcess.start(settings, credential, shutdown)]
+        child = ChildProcess.start(settings, credential, shutdown, runs_code=runs_code)
+        children[:] = [child]
 
     def stop_child(**_: Any) -> None:
         for child in children:
@@ -90,6 +96,7 @@ def build(settings: WorkerSettings) -> Celery:
         run(children[0], run_id)
 
     signals.celeryd_init.connect(check, weak=False)
+    signals.celeryd_after_setup.connect(note_queues, weak=False)
     signals.setup_logging.connect(configure_logging, weak=False)
     signals.worker_process_init.connect(start_child, weak=False)
     signals.worker_process_shutdown.connect(stop_child, weak=False)

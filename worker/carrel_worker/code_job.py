@@ -6,7 +6,6 @@ the sandbox does not hold.
 """
 
 import os
-import shutil
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -38,14 +37,16 @@ def run_code(job: CodeJob, child: ChildProcess) -> Delivery:
         def stopped() -> bool:
             return lease.ended is not None or child.shutdown.is_set()
 
+        recorded = False
         try:
             result = _result(job, child, stopped)
             delivery = deliver(
                 child.site, job, result, lease, child.settings.result_patience_seconds
             )
+            recorded = isinstance(result, CodeEnded) and delivery is Delivery.ACCEPTED
         except Stopped:
             delivery = Delivery.CLAIM_LOST if lease.ended else Delivery.GIVEN_UP
-    if delivery not in (Delivery.ACCEPTED, Delivery.SITE_LOST):
+    if not recorded and delivery is not Delivery.SITE_LOST:
         # What was never recorded is deleted unread. A site that was lost may have recorded it.
         discard(child.storage, job.target_path)
     return delivery
@@ -53,17 +54,19 @@ def run_code(job: CodeJob, child: ChildProcess) -> Delivery:
 
 def _result(job: CodeJob, child: ChildProcess, stopped: Callable[[], bool]) -> Result:
     try:
-        with prepare.approved(job, child.storage, child.settings.environments_dir) as prepared:
-            ran = run(child.sandbox, prepared, stopped)
-            go_on(stopped)
-            store(child.storage, job.target_path, ran.results)
+        with prepare.approved(
+            job, child.storage, child.settings.environments_dir, child.work
+        ) as prepared:
             background = Background(
                 schemas={each.alias: each.table for each in job.content.data},
                 tables=prepared.data,
                 earlier=earlier_tables(child.storage, job.earlier),
                 least_cell=job.least_cell,
             )
+            ran = run(child.sandbox, prepared, stopped)
+            go_on(stopped)
             findings = look_at(ran.results, background)
+            store(child.storage, job.target_path, ran.results)
     except Stopped:
         raise
     except (CodeRefused, GrantError) as error:
@@ -110,11 +113,13 @@ def store(storage: Storage, target_path: str, found: Sequence[results.Result]) -
 
 
 def discard(storage: Storage, target_path: str) -> None:
-    """Remove what an attempt left at the target."""
+    """Remove what an attempt left at the target: files named by numbers, and nothing else."""
     with suppress(GrantError, OSError):
         directory = storage.target(target_path)
-        if directory.is_dir():
-            shutil.rmtree(directory)
+        for path in directory.iterdir():
+            if path.name.isdecimal():
+                path.unlink()
+        directory.rmdir()
 
 
 def earlier_tables(

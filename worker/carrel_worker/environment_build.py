@@ -156,7 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="carrel environment build")
     parser.add_argument("name")
     parser.add_argument("root", type=Path)
-    parser.add_argument("--packages", nargs="*", default=[])
+    parser.add_argument("--package", action="append", default=[])
     parser.add_argument("--requirements", type=Path)
     parser.add_argument("--index")
     asked = parser.parse_args()
@@ -164,7 +164,7 @@ def main() -> None:
         lock = build(
             asked.name,
             asked.root,
-            asked.packages,
+            asked.package,
             requirements=asked.requirements,
             index=asked.index,
         )

@@ -87,7 +87,8 @@ def every(root: Path) -> list[Environment]:
     over: an unreadable lock names nothing."""
     found = [default()]
     for directory in sorted(root.iterdir()) if root.is_dir() else ():
-        if not NAME.fullmatch(directory.name) or directory.name == DEFAULT:
+        named = NAME.fullmatch(directory.name) and directory.name != DEFAULT
+        if not named or not directory.is_dir():
             continue
         built = [each for each in map(_read, sorted(directory.iterdir())) if each is not None]
         if built:

@@ -29,7 +29,7 @@ def _result(job: MockCodeJob, child: ChildProcess, lease: Lease) -> Result:
         return lease.ended is not None or child.shutdown.is_set()
 
     try:
-        with prepare.made_up(job.code, child.settings.environments_dir) as prepared:
+        with prepare.made_up(job.code, child.settings.environments_dir, child.work) as prepared:
             ran = run(child.sandbox, prepared, stopped)
             go_on(stopped)
     except Stopped:

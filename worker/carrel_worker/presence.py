@@ -20,7 +20,7 @@ class Presence:
     def __init__(
         self,
         site: SiteClient,
-        report: Callable[[], WorkerReport],
+        report: Callable[[], WorkerReport] | None = None,
         every: float = EVERY_SECONDS,
     ) -> None:
         self._site = site
@@ -38,14 +38,14 @@ class Presence:
 
     def _tell(self) -> None:
         """Say what this worker can run, unless it was said: an environment may have been built."""
-        report = self._report()
-        if report != self._said:
+        report = self._report() if self._report is not None else None
+        if report is not None and report != self._said:
             self._site.report(report)
             self._said = report
 
     def _call(self) -> None:
         while not self._stopped.is_set():
-            with contextlib.suppress(Unreachable, OSError):  # the next call may be heard
-                self._site.alive()
-                self._tell()
+            for call in (self._site.alive, self._tell):
+                with contextlib.suppress(Unreachable, OSError):  # the next call may be heard
+                    call()
             self._stopped.wait(self._every)

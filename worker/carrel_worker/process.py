@@ -2,7 +2,10 @@
 
 import gc
 import os
+import shutil
 import signal
+import tempfile
+from pathlib import Path
 
 import structlog
 
@@ -11,7 +14,7 @@ from carrel_worker import environments
 from carrel_worker.heartbeat import Heartbeat
 from carrel_worker.interrupter import Interrupter
 from carrel_worker.presence import Presence
-from carrel_worker.sandbox import Sandbox, Tier
+from carrel_worker.sandbox import Sandbox, Tier, probe
 from carrel_worker.settings import WorkerSettings
 from carrel_worker.shutdown import ShutdownFlag
 from carrel_worker.site_client import SiteClient
@@ -27,19 +30,32 @@ _log = structlog.get_logger("carrel_worker")
 class ChildProcess:
     """Made after the fork: connections and signal handlers belong to one process."""
 
-    def __init__(self, settings: WorkerSettings, credential: str, shutdown: ShutdownFlag) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        credential: str,
+        shutdown: ShutdownFlag,
+        *,
+        runs_code: bool = False,
+    ) -> None:
         self.settings = settings
         self.shutdown = shutdown
         self.site = SiteClient(settings.site_url, credential)
         self.storage = Storage(settings.storage_dir)
         self.interrupter = Interrupter()
         self.heartbeat = Heartbeat()
-        self.sandbox = Sandbox(minimum=Tier[settings.sandbox_minimum_tier.upper()])
-        self.presence = Presence(self.site, self.report)
+        self.presence = Presence(self.site, self.report if runs_code else None)
+        self._work: Path | None = None
+        self._sandbox: Sandbox | None = None
 
     @classmethod
     def start(
-        cls, settings: WorkerSettings, credential: str, shutdown: ShutdownFlag
+        cls,
+        settings: WorkerSettings,
+        credential: str,
+        shutdown: ShutdownFlag,
+        *,
+        runs_code: bool = False,
     ) -> "ChildProcess":
         """Take this freshly forked process into service, warm.
 
@@ -50,7 +66,7 @@ class ChildProcess:
         if os.getppid() != _PARENT:
             os.kill(os.getpid(), signal.SIGKILL)
         try:
-            child = cls(settings, credential, shutdown)
+            child = cls(settings, credential, shutdown, runs_code=runs_code)
             warm_up()
         except BaseException:  # noqa: BLE001 (whatever it is, no run may be claimed here)
             _log.exception("child unfit")
@@ -66,9 +82,35 @@ class ChildProcess:
         """What this worker can run, and what holds it."""
         found = environments.every(self.settings.environments_dir)
         return WorkerReport(
-            environments=tuple(each.built for each in found), sandbox=self.sandbox.probe.words()
+            environments=tuple(each.built for each in found), sandbox=probe().words()
         )
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What holds code; made, and the machine tried, when it is first wanted.
+
+        One process waits warm for the next run of an environment that was used. It may be handed
+        granted files and what lies in `work`, and nothing else. Raises `TierTooLow`.
+        """
+        if self._sandbox is None:
+            granted = self.settings.storage_dir and self.settings.storage_dir / "grants"
+            staging = [self.work, *([granted] if granted and granted.is_dir() else [])]
+            minimum = Tier.named(self.settings.sandbox_minimum_tier)
+            self._sandbox = Sandbox(minimum=minimum, warm=1, staging=staging)
+        return self._sandbox
+
+    @property
+    def work(self) -> Path:
+        """A directory for what runs of code are given beside granted files."""
+        if self._work is None:
+            self._work = Path(tempfile.mkdtemp(prefix="carrel-code-"))
+            self._work.chmod(0o711)  # code passes through as another user where we are root
+        return self._work
 
     def close(self) -> None:
         self.presence.stop()
+        if self._sandbox is not None:
+            self._sandbox.close()
+        if self._work is not None:
+            shutil.rmtree(self._work, ignore_errors=True)
         self.site.close()

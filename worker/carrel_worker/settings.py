@@ -24,8 +24,8 @@ class WorkerSettings(BaseSettings):
     """Holds the credential (`cw_…`) and nothing else; the variable itself holds no secret."""
     broker_url: str = Field(default="redis://localhost:6379/0", repr=False)
     """In kombu's form; a unix socket is `redis+socket:///path?virtual_host=0`."""
-    storage_dir: Path = Path("carrel-data/storage")
-    """The root below which every granted path lies."""
+    storage_dir: Path | None = Path("carrel-data/storage")
+    """The root below which every granted path lies; empty for a worker that is given no data."""
     environments_dir: Path = Path("carrel-data/environments")
     """Below it lie the environments that `carrel environment build` made."""
     sandbox_minimum_tier: Literal["none", "landlock", "bubblewrap"] = "bubblewrap"
@@ -35,6 +35,11 @@ class WorkerSettings(BaseSettings):
     result_patience_seconds: float = Field(default=120.0, gt=0)
     """How long a result is offered to a site that cannot be reached, before it is dropped."""
     log_level: str = "INFO"
+
+    @field_validator("storage_dir", mode="before")
+    @classmethod
+    def _none(cls, value: object) -> object:
+        return value or None
 
     @field_validator("log_level")
     @classmethod

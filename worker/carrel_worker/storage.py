@@ -38,12 +38,25 @@ class DigestMismatch(GrantError):
     """The bytes are not those that were approved."""
 
 
-class Storage:
-    """The files below one root. Paths are taken apart and opened link-free, part by part."""
+class NoStorage(GrantError):
+    """This worker was started without a storage: it is given no data and keeps none."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root.absolute()
+
+class Storage:
+    """The files below one root. Paths are taken apart and opened link-free, part by part.
+
+    Without a root every method raises `NoStorage`.
+    """
+
+    def __init__(self, root: Path | None) -> None:
+        self._given = root and root.absolute()
         self._verified: OrderedDict[_Identity, str] = OrderedDict()
+
+    @property
+    def _root(self) -> Path:
+        if self._given is None:
+            raise NoStorage("this worker has no storage; it runs on made-up rows alone")
+        return self._given
 
     def verified(self, grant: StorageGrant) -> Path:
         """The granted file, once its bytes were found to have the granted digest (SHA-256, hex).

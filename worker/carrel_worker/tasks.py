@@ -18,6 +18,8 @@ from carrel_worker.slot import Slot
 
 TASK = "carrel.run"
 QUEUES = ("query", "ingest", "code", "mock")
+CODE_QUEUES = frozenset({"code", "mock"})
+"""Whoever serves these says what it can run, and what holds it."""
 
 _CLAIM_PATIENCE_SECONDS = 5.0
 _CLAIM_WAIT = 0.2

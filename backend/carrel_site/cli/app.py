@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from carrel_site.cli import audit, dataset, db, group, user
+from carrel_site.cli import audit, dataset, db, environment, group, user
 
 app = typer.Typer(
     help="Carrel: host data that others compute on without seeing it.",
@@ -16,6 +16,7 @@ for name, commands in (
     ("dataset", dataset),
     ("user", user),
     ("group", group),
+    ("environment", environment),
     ("audit", audit),
     ("db", db),
 ):
@@ -99,7 +100,9 @@ def serve(
 
 @app.command()
 def worker(
-    queues: Annotated[str, typer.Option(help="Comma-separated: query, ingest")] = "query,ingest",
+    queues: Annotated[str, typer.Option(help="Comma-separated: query, ingest, code, mock")] = (
+        "query,ingest,code"
+    ),
     concurrency: Annotated[int, typer.Option(min=1, help="Runs at a time")] = 4,
     name: Annotated[str, typer.Option(help="Shown in logs")] = "carrel",
 ) -> None:

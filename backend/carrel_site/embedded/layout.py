@@ -44,6 +44,10 @@ class DataDir:
         return self.root / "storage"
 
     @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
     def secrets(self) -> Path:
         return self.root / "secrets"
 

@@ -1,16 +1,22 @@
-"""What a start does once the database answers: migrate it, and let the worker in.
+"""What a start does once the database answers: migrate it, and let the workers in.
 
 A program of its own, so that the supervisor, which lives as long as the site, stays small.
 """
 
+from functools import partial
+
 from carrel_site.cli.db import upgrade
 from carrel_site.core.db import Database
-from carrel_site.embedded.programs import WORKER_QUEUES
+from carrel_site.embedded.programs import MOCK_QUEUES, WORKER_QUEUES
 from carrel_site.embedded.secrets import read_secret
 from carrel_site.runs.workers import ensure_worker
 from carrel_site.settings import MissingSecret, get_settings
 
-WORKER_NAME = "embedded"
+WORKERS = (
+    ("embedded", "worker_token", WORKER_QUEUES),
+    ("embedded-mock", "mock_worker_token", MOCK_QUEUES),
+)
+"""Name, secret and queues of each: a credential of its own for what sees no data."""
 
 
 def main() -> None:
@@ -18,12 +24,11 @@ def main() -> None:
     if settings.owner_database_url is None:
         raise MissingSecret("site.json names no owner_database_url")
     upgrade(settings.owner_database_url)
-    token = read_secret(settings.secrets_dir, "worker_token")
     database = Database(settings.database_url)
     try:
-        database.transact(
-            lambda session: ensure_worker(session, WORKER_NAME, token, list(WORKER_QUEUES))
-        )
+        for name, secret, queues in WORKERS:
+            token = read_secret(settings.secrets_dir, secret)
+            database.transact(partial(ensure_worker, name=name, token=token, queues=list(queues)))
     finally:
         database.dispose()
 

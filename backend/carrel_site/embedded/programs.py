@@ -9,8 +9,10 @@ from carrel_site.embedded.process import Program, clean_environment
 from carrel_site.settings import Settings
 
 PYTHON = (sys.executable, "-P")  # -P: whatever lies in the working directory is not imported
-WORKER_QUEUES = ("query", "ingest")
-"""What the one embedded worker takes; its token is good for these."""
+WORKER_QUEUES = ("query", "ingest", "code")
+"""What the embedded worker beside the data takes; its token is good for these."""
+MOCK_QUEUES = ("mock",)
+"""What the other takes, which is given no data: runs of code on made-up rows."""
 
 
 def worker_arguments(queues: str, concurrency: int, name: str) -> tuple[str, ...]:
@@ -31,7 +33,9 @@ _OURS = frozenset(
     }
 )
 """What `carrel up` decides itself."""
-_WORKERS = ("ingest_memory_bytes", "result_patience_seconds", "log_level")
+_WORKERS = (
+    *("ingest_memory_bytes", "result_patience_seconds", "sandbox_minimum_tier", "log_level"),
+)
 
 
 def chosen_settings() -> dict[str, str]:
@@ -88,11 +92,18 @@ def worker_program(
     site_url: str,
     token_file: Path,
     broker_url: str,
-    storage: Path,
+    storage: Path | None,
+    environments: Path | None = None,
     logs: Path,
 ) -> Program:
-    """A Celery worker. It gets what is named here and no other setting: no way to the database."""
+    """A Celery worker. It gets what is named here and no other setting: no way to the database.
+
+    storage: None for a worker that is given no data. environments: where those that were built for
+    code lie.
+    """
     chosen = _from_environment("CARREL_WORKER_", _WORKERS)
+    if environments is not None:
+        chosen["CARREL_WORKER_ENVIRONMENTS_DIR"] = str(environments)
     return Program(
         name=name,
         arguments=worker_arguments(queues, concurrency, name),
@@ -101,9 +112,9 @@ def worker_program(
             CARREL_WORKER_SITE_URL=site_url,
             CARREL_WORKER_TOKEN_FILE=str(token_file),
             CARREL_WORKER_BROKER_URL=broker_url,
-            CARREL_WORKER_STORAGE_DIR=str(storage),
+            CARREL_WORKER_STORAGE_DIR=str(storage or ""),
         ),
         log=logs / f"{name}.log",
-        cwd=storage,
+        cwd=storage or logs,
         guard=True,  # Celery's children do not end with their parent
     )

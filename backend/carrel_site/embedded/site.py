@@ -14,6 +14,7 @@ from carrel_site.embedded.identity import Identity, server_identity
 from carrel_site.embedded.layout import DataDir
 from carrel_site.embedded.postgres import Postgres, prepare_sockets
 from carrel_site.embedded.programs import (
+    MOCK_QUEUES,
     WORKER_QUEUES,
     api_programs,
     site_program,
@@ -27,6 +28,8 @@ HOST = "127.0.0.1"
 _SERVICE_SECONDS = 120.0
 """PostgreSQL may have to recover from its log first."""
 _API_SECONDS = 60.0
+_MOCK_RUNS = 2
+"""On made-up rows at once, at most: they are short."""
 
 
 @dataclass(frozen=True)
@@ -110,22 +113,29 @@ def _start_services(
 
 
 def _start_background(supervisor: Supervisor, data: DataDir, url: str, concurrency: int) -> None:
-    """Beat and worker, last: they would only compete with the API for the processor."""
+    """Beat and workers, last: they would only compete with the API for the processor."""
     supervisor.start(
         site_program("beat", "carrel_site.cli", "beat", data_dir=data.root, logs=data.logs)
     )
-    supervisor.start(
-        worker_program(
-            "worker",
-            ",".join(WORKER_QUEUES),
-            concurrency,
-            site_url=url,
-            token_file=data.secrets / "worker_token",
-            broker_url=str(data.read_site_file()["broker_url"]),
-            storage=data.storage,
-            logs=data.logs,
+    broker_url = str(data.read_site_file()["broker_url"])
+    mocks = min(_MOCK_RUNS, concurrency)
+    for name, queues, token, at_once, storage in (
+        ("worker", WORKER_QUEUES, "worker_token", concurrency, data.storage),
+        ("mock-worker", MOCK_QUEUES, "mock_worker_token", mocks, None),
+    ):
+        supervisor.start(
+            worker_program(
+                name,
+                ",".join(queues),
+                at_once,
+                site_url=url,
+                token_file=data.secrets / token,
+                broker_url=broker_url,
+                storage=storage,
+                environments=data.environments,
+                logs=data.logs,
+            )
         )
-    )
 
 
 def _setup_state(url: str) -> dict[str, object]:

@@ -17,6 +17,7 @@ from carrel_protocol.schema import (
     TableSchema,
 )
 from carrel_worker.executors.checks import Background, look_at
+from carrel_worker.executors.code.prepare import schema_file
 from carrel_worker.executors.code.results import Result, parse
 from carrel_worker.sandbox.runner import tables
 from carrel_worker.sandbox.runner.convert import payload, to_items
@@ -62,8 +63,6 @@ def lay_out(path: Path) -> None:
 
 def frame_of(directory: Path) -> Any:
     """The table as code sees it."""
-    from carrel_worker.executors.code.prepare import schema_file
-
     lay_out(directory / tables.STORED)
     (directory / tables.SCHEMA).write_text(schema_file(SCHEMA))
     return tables.read(str(directory))

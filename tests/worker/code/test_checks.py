@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from carrel_protocol.outputs import Finding
 from carrel_worker.executors import checks

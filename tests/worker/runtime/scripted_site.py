@@ -104,6 +104,10 @@ class ScriptedSite:
     def _app(self) -> FastAPI:
         app = FastAPI()
 
+        @app.post("/internal/v1/report", status_code=204)
+        async def report(request: Request) -> None:
+            self._note("report", "", await request.json(), 204)
+
         @app.post("/internal/v1/runs/{run_id}/{action}")
         async def act(run_id: str, action: str, request: Request) -> Response:
             body = await request.json()

@@ -33,7 +33,9 @@ class Prepared:
 
 
 @contextmanager
-def approved(job: CodeJob, storage: Storage, environments_dir: Path) -> Iterator[Prepared]:
+def approved(
+    job: CodeJob, storage: Storage, environments_dir: Path, work_dir: Path
+) -> Iterator[Prepared]:
     """What was approved, ready to run inside the block.
 
     Each table is mounted by a descriptor of the very file whose bytes were found to have the
@@ -49,7 +51,7 @@ def approved(job: CodeJob, storage: Storage, environments_dir: Path) -> Iterator
         content.environment.name, content.environment.lock_hash, environments_dir
     )
     with ExitStack() as stack:
-        work = stack.enter_context(_work_directory())
+        work = stack.enter_context(_work_directory(work_dir))
         mounts, data = [], {}
         for each, grant in zip(content.data, job.data, strict=True):
             drop.lend(storage.verified(grant))
@@ -62,12 +64,12 @@ def approved(job: CodeJob, storage: Storage, environments_dir: Path) -> Iterator
 
 
 @contextmanager
-def made_up(code: MockCode, environments_dir: Path) -> Iterator[Prepared]:
+def made_up(code: MockCode, environments_dir: Path, work_dir: Path) -> Iterator[Prepared]:
     """A program to try on the rows that it comes with. Raises `EnvironmentChanged`."""
     environment = environments.find(
         code.environment.name, code.environment.lock_hash, environments_dir
     )
-    with _work_directory() as work:
+    with _work_directory(work_dir) as work:
         mounts = []
         for each in code.data:
             mounts.append(_file(work, each.alias, tables.SCHEMA, schema_file(each.table)))
@@ -88,8 +90,9 @@ def _program(code: CodeContent | MockCode, environment: EnvironmentDir) -> Progr
 
 
 @contextmanager
-def _work_directory() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="carrel-code-") as directory:
+def _work_directory(work_dir: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=work_dir) as directory:
+        Path(directory).chmod(0o711)
         yield Path(directory)
 
 
