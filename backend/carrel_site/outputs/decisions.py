@@ -54,11 +54,14 @@ def decide(
         raise missing()
     request = request_rows.lock(session, asking[0])
     run = run_rows.lock(session, run_id)
-    output = session.get(Output, run_id, populate_existing=True)
-    if request is None or run is None or output is None or output.items is None:
+    if request is None or run is None:
         raise missing()
     if request.requester_id == caller.user_id:
+        # Before it is seen whether there is an output: that there is one must not show to them.
         raise NotReviewer("Nobody decides on what their own request returned.")
+    output = session.get(Output, run_id, populate_existing=True)
+    if output is None or output.items is None:
+        raise missing()
     if output.state != OutputState.HELD or run.state != RunState.SUCCEEDED:
         raise states.InvalidTransition(f"This output is {output.state}; it waits for no decision.")
     people.user_still(session, caller.user_id)

@@ -39,6 +39,7 @@ from carrel_site.outputs.models import Output, OutputItem, OutputVote
 from carrel_site.requests.errors import NotReviewer
 from carrel_site.requests.models import Request
 from carrel_site.requests.moves import may_see
+from carrel_site.runs import repository as run_rows
 from carrel_site.runs.models import Run
 from carrel_site.runs.views import output_state
 from carrel_site.site import Site
@@ -253,13 +254,14 @@ def released_item(
 
 
 def _reviewable(session: Session, caller: Caller, run_id: str) -> Row:
+    # Whose it is comes first: to whoever asked, that there is an output yet must not show.
+    asking = run_rows.asked_by(session, run_id)
+    if asking is not None and asking[1] == caller.user_id:
+        raise NotReviewer("Nobody looks at what their own request returned before it is released.")
     found = session.execute(_rows(caller.user_id).where(Output.run_id == run_id)).one_or_none()
     if found is None:
         raise decisions.missing()
-    row = Row(*found)
-    if row.request.requester_id == caller.user_id:
-        raise NotReviewer("Nobody looks at what their own request returned before it is released.")
-    return row
+    return Row(*found)
 
 
 def _readable(session: Session, caller: Caller, run_id: str) -> tuple[Run, Request, Output | None]:
