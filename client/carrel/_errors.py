@@ -12,9 +12,13 @@
     ├── NotFound                  404: it does not exist, or you may not know that it does
     ├── InvalidInput              what was sent does not fit
     │   ├── ChecksumMismatch      the bytes that arrived are not those that were sent
+    │   ├── CodeNotAllowed        code that cannot be sent; the message shows the line
     │   └── QueryNotAllowed       the question does; `errors` says where, the message shows it
     ├── Conflict                  409: it cannot be done as things stand
     │   ├── BudgetExceeded        the answer costs more than is left
+    │   ├── KindNotAllowed        the dataset's rules take no such request
+    │   ├── EnvironmentNotReady   no worker has the packages that code is to run with
+    │   ├── OutputChanged         what lies in the storage is not what was recorded
     │   ├── KindPaused            too many failures; the owner has to look
     │   ├── ReviewRequired        a person has to approve first; `request` is waiting
     │   ├── InvalidTransition     the request's state does not allow it
@@ -34,6 +38,9 @@
     ├── ChangesRequested          a reviewer returned it: edit it, and it is submitted again
     ├── RunFailed                 the run ended without an answer; it was charged
     ├── RunCancelled
+    ├── MockFailed                code failed on made-up rows; `traceback` says where
+    ├── OutputHeld                reviewed code's output is still under review
+    ├── OutputWithheld            … or does not leave; `detail` quotes the reason
     ├── IngestFailed              an upload could not be laid out
     └── WaitTimeout               (also a TimeoutError) it goes on; wait again
 
@@ -48,10 +55,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from carrel._carets import pointed_at
+from carrel._display import printable
 from carrel_protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
     from carrel._request import Request
+    from carrel_protocol.outputs import RunReport
 
 
 class CarrelError(Exception):
@@ -168,6 +177,26 @@ class QueryNotAllowed(InvalidInput):
         ]
 
 
+class CodeNotAllowed(InvalidInput):
+    """Code that cannot be sent as it is. Nothing was sent.
+
+    `errors` holds the places (path, line, column), and the message shows each line with a caret.
+    """
+
+    source: str | None = None
+    """The text of the file or cell that the places are in."""
+
+    def _headline(self) -> str:
+        return "This code cannot be sent:" if self.errors else self.detail
+
+    def _places(self) -> list[str]:
+        places: list[str] = []
+        for error in self.errors:
+            places.append(f"  {error.get('path')}, line {error.get('line')}")
+            places += pointed_at(self.source or "", [error])
+        return places
+
+
 class Conflict(CarrelError):
     """It cannot be done as things stand. Never retried by itself."""
 
@@ -218,6 +247,18 @@ class KindPaused(Conflict):
     """Too many of your runs of this kind failed; the owner has to look before you go on."""
 
     default_advice = "Write to the site's owner; asking again will not help until they have looked."
+
+
+class KindNotAllowed(Conflict):
+    """The dataset's owner lets nobody ask that: code where only questions are taken."""
+
+
+class EnvironmentNotReady(Conflict):
+    """No worker has built the environment that the code is to run in, or it was retired."""
+
+
+class OutputChanged(Conflict):
+    """What lies in the site's storage is not what was recorded; nothing of it leaves."""
 
 
 class ReviewRequired(Conflict):
@@ -304,6 +345,30 @@ class RunCancelled(_OfRequest):
     """The run was cancelled. If a worker had begun, it was charged."""
 
 
+class MockFailed(CarrelError):
+    """Code did not return on made-up rows. It is yours and so were they: all of it is shown."""
+
+    report: RunReport | None = None
+    """How it ended, with its output, time and memory; None where it never ran."""
+
+    @property
+    def traceback(self) -> str:
+        return "" if self.report is None else self.report.traceback
+
+    def _places(self) -> list[str]:
+        return printable(self.traceback.rstrip()).splitlines()
+
+
+class OutputHeld(_OfRequest):
+    """The code has run, and what it returned waits for a reviewer."""
+
+    default_advice = "wait() waits for them; .comments shows what they wrote."
+
+
+class OutputWithheld(_OfRequest):
+    """What the code returned does not leave; `detail` quotes the reason."""
+
+
 class IngestFailed(CarrelError):
     """An upload could not be laid out as the dataset's schema says; for its owner only."""
 
@@ -332,6 +397,9 @@ _BY_CODE: dict[str, type[CarrelError]] = {
     ErrorCode.BUDGET_EXCEEDED: BudgetExceeded,
     ErrorCode.NO_BUDGET: NoBudget,
     ErrorCode.KIND_PAUSED: KindPaused,
+    ErrorCode.KIND_NOT_ALLOWED: KindNotAllowed,
+    ErrorCode.ENVIRONMENT_NOT_READY: EnvironmentNotReady,
+    ErrorCode.OUTPUT_CHANGED: OutputChanged,
     ErrorCode.REVIEW_REQUIRED: ReviewRequired,
     ErrorCode.NOT_REVIEWER: NotReviewer,
     ErrorCode.INVALID_TRANSITION: InvalidTransition,

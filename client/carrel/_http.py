@@ -119,6 +119,10 @@ class Http:
         """GET, as plain JSON."""
         return _json(self._send("GET", path, params=params, patience=patience))
 
+    def content(self, path: str) -> bytes:
+        """GET, as bytes."""
+        return self._send("GET", path).content
+
     def write(
         self,
         method: str,

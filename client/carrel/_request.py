@@ -156,26 +156,29 @@ class Request:
         `RunCancelled` or, when the time is over, `WaitTimeout`.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        pause = _FIRST_LOOK
         with ProgressLine(progress) as line:
-            while True:
-                if self.run is None:
-                    self.refresh()
-                run = self.run
-                if run is not None:
-                    return run._wait(until, line)
-                self._raise_if_stopped()
-                left = math.inf if until is None else until - time.monotonic()
-                if left <= 0:
-                    raise self._about(
-                        WaitTimeout(
-                            f"Request {self.id} is still {self.state}: it needs a person.",
-                            advice="It stays there; wait again later.",
-                        )
+            return self._until_run(until, line)._wait(until, line)
+
+    def _until_run(self, until: float | None, line: ProgressLine) -> Run:
+        """Its run, once people have approved it."""
+        pause = _FIRST_LOOK
+        while True:
+            if self.run is None:
+                self.refresh()
+            if self.run is not None:
+                return self.run
+            self._raise_if_stopped()
+            left = math.inf if until is None else until - time.monotonic()
+            if left <= 0:
+                raise self._about(
+                    WaitTimeout(
+                        f"Request {self.id} is still {self.state}: it needs a person.",
+                        advice="It stays there; wait again later.",
                     )
-                line.show("waiting for approval")
-                time.sleep(min(pause, left))
-                pause = min(_LAST_LOOK, pause * 1.5)
+                )
+            line.show("waiting for approval")
+            time.sleep(min(pause, left))
+            pause = min(_LAST_LOOK, pause * 1.5)
 
     def withdraw(self) -> Request:
         """Take it back. What was approved and paid can only be cancelled."""

@@ -130,21 +130,32 @@ class Requests(Resource[Request]):
             self._site._http,
             "requests",
             request_wire.RequestSummary,
-            lambda summary: Request(self._site, None, summary),
+            lambda summary: request_of(self._site, None, summary),
             {"state": state, "dataset": ref, "limit": limit},
         )
 
     def get(self, request_id: str) -> Request:
         """Raises `NotFound`."""
-        return Request(
-            self._site, self._site._http.get(f"requests/{quoted(request_id)}", RequestData)
-        )
+        data = self._site._http.get(f"requests/{quoted(request_id)}", RequestData)
+        return request_of(self._site, data)
 
     def __getitem__(self, request_id: str) -> Request:
         return self.get(request_id)
 
     def _first(self) -> Page[Request]:
         return self.list()
+
+
+def request_of(
+    site: Site, data: RequestData | None, summary: request_wire.RequestSummary | None = None
+) -> Request:
+    """A request, of the class that its kind has."""
+    brief = data or summary
+    if brief is not None and brief.kind == "code":
+        from carrel._code_request import CodeRequest  # noqa: PLC0415 (most need none)
+
+        return CodeRequest(site, data, summary)
+    return Request(site, data, summary)
 
 
 class Runs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from carrel._errors import (
 )
 from carrel._progress import ProgressLine
 from carrel._result import Result
+from carrel._waiting import poll
 from carrel_protocol.api.requests import Run as RunData
 from carrel_protocol.api.requests import RunState
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from carrel._request import Request
     from carrel._site import Site
 
-LONGEST_POLL = 25
-"""Seconds that one call may wait at the site."""
-_DRAWN_POLL = 1
-"""The same while a progress line is drawn, which moves with each call."""
 _FINAL = frozenset({*RunState} - {RunState.QUEUED, RunState.CLAIMED, RunState.RUNNING})
 
 
@@ -114,30 +110,27 @@ class Run:
         raise self._ended_without_answer()
 
     def _wait(self, until: float | None, line: ProgressLine) -> Result:
-        quick = 0
-        longest = _DRAWN_POLL if line.enabled else LONGEST_POLL
-        while not self.done:
+        self._until_done(until, line)
+        return self.result()
+
+    def _until_done(self, until: float | None, line: ProgressLine) -> None:
+        def ask(seconds: float) -> bool:
             line.show(self.state, self.progress)
-            left = math.inf if until is None else max(0.0, until - time.monotonic())
-            seconds = round(min(longest, left), 3)
-            asked = time.monotonic()
             self._data = self._site._http.get(
                 f"runs/{self.id}", RunData, params={"wait": seconds}, patience=seconds
             )
-            if self.done:
-                break
-            if left <= seconds:
-                raise self._about(
-                    WaitTimeout(
-                        f"Run {self.id} is still {self.state}.",
-                        advice="It goes on; wait again, or cancel() it.",
-                    )
+            return self.done
+
+        def too_late() -> CarrelError:
+            return self._about(
+                WaitTimeout(
+                    f"Run {self.id} is still {self.state}.",
+                    advice="It goes on; wait again, or cancel() it.",
                 )
-            # A site that does not hold the call must not be asked in a tight loop.
-            quick = quick + 1 if time.monotonic() - asked < 0.2 else 0
-            if quick > 3:
-                time.sleep(min(2.0, 0.05 * 2.0 ** min(quick - 3, 6), left))
-        return self.result()
+            )
+
+        if not self.done:
+            poll(ask, until, line, too_late)
 
     def _ended_without_answer(self) -> CarrelError:
         if not self.done:

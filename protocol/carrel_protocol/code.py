@@ -45,12 +45,18 @@ _SAFE = 2**53 - 1
 _EXACT = 1e15
 """Above it a float may come back from a database as an integer with the same digits."""
 
+
+def _whole(number: float) -> int | float:
+    # 18 and 18.0 have the same canonical JSON, and so the same hash: let them be the same value.
+    return int(number) if number.is_integer() else number
+
+
 Number = Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
 # Strict: `true` is no 1, "1" no number, and what was approved is a value of its type.
 Scalar = (
     Annotated[bool, Strict()]
     | Annotated[int, Strict(), Field(ge=-_SAFE, le=_SAFE)]
-    | Annotated[Number, Strict()]
+    | Annotated[Number, Strict(), AfterValidator(_whole)]
     | Annotated[str, Strict(), StringConstraints(max_length=2000), READABLE]
     | None
 )

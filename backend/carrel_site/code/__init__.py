@@ -1,0 +1,1 @@
+"""Reviewed code: programs, their runs on made-up rows, and environments."""

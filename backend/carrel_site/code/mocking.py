@@ -170,10 +170,11 @@ def keep(session: Session, run_id: str, result: MockCodeEnded) -> None:
 
 def get(session: Session, caller: Caller, run_id: str) -> tuple[MockRun, bool]:
     """One of the caller's own, and whether it has ended."""
+    # The run first: it may end in between, and one that has ended must not lack its result.
+    run = repository.get(session, run_id)
     mock = session.get(models.MockRun, run_id, populate_existing=True)
     if mock is None or mock.user_id != caller.user_id:
         raise NotFound("There is no such run on made-up rows of yours.")
-    run = repository.get(session, run_id)
     assert run is not None
     return _view(mock, run), run.closed_at is not None
 

@@ -15,7 +15,7 @@ from carrel_protocol.api.code import (
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.requests import RequestState
 from carrel_protocol.black_box import BlackBoxContent
-from carrel_protocol.code import CodeContent, SourceFile
+from carrel_protocol.code import CodeContent, FunctionEntry, SourceFile
 from carrel_site.accounts.models import User
 from carrel_site.audit.log import record
 from carrel_site.code import mocking, models, reach
@@ -52,12 +52,18 @@ def program(session: Session, caller: Caller, request_id: str) -> Readable:
 def findings(readable: Readable) -> tuple[CodeFinding, ...]:
     """What reading the program finds. Takes a moment: no transaction should wait for it."""
     content, imports = readable
-    return _findings(content.files, imports)
+    entry = content.entry.name if isinstance(content.entry, FunctionEntry) else None
+    return _findings(content.files, imports, frozenset(one.alias for one in content.data), entry)
 
 
 @lru_cache(maxsize=200)
-def _findings(files: tuple[SourceFile, ...], imports: frozenset[str]) -> tuple[CodeFinding, ...]:
-    return analyse(files, imports)
+def _findings(
+    files: tuple[SourceFile, ...],
+    imports: frozenset[str],
+    data_names: frozenset[str],
+    entry: str | None,
+) -> tuple[CodeFinding, ...]:
+    return analyse(files, imports, data_names, entry=entry)
 
 
 def review(

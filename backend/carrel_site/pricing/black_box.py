@@ -6,8 +6,7 @@ from fractions import Fraction
 
 from carrel_protocol.api.requests import ExpectedError
 from carrel_protocol.black_box import OutputVector
-from carrel_protocol.jobs import Claimed
-from carrel_protocol.privacy import AccuracyTarget, Noise, PrivacyTarget
+from carrel_protocol.privacy import AccuracyTarget, Claimed, Noise, PrivacyTarget
 from carrel_site.ledger.accounting import Cost
 from carrel_site.pricing import tails
 from carrel_site.pricing.price import CONFIDENCE, cost_of_claims, price_primitives, total
