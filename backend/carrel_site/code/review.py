@@ -53,7 +53,8 @@ def findings(readable: Readable) -> tuple[CodeFinding, ...]:
     """What reading the program finds. Takes a moment: no transaction should wait for it."""
     content, imports = readable
     entry = content.entry.name if isinstance(content.entry, FunctionEntry) else None
-    return _findings(content.files, imports, frozenset(one.alias for one in content.data), entry)
+    data = (content.data,) if isinstance(content, BlackBoxContent) else content.data
+    return _findings(content.files, imports, frozenset(one.alias for one in data), entry)
 
 
 @lru_cache(maxsize=200)
