@@ -27,7 +27,7 @@ PEOPLE = [[20 + person] for person in range(30)]
 DRAWN = np.arange(31, dtype=np.uint64)
 """Person n is in block n mod 2; the victim, the 31st, in block 0."""
 WALL = 25.0
-"""Far more than it takes to import pandas on a busy machine; one of these functions sleeps it off."""
+"""Far more than importing pandas takes on a busy machine; one of the functions sleeps it off."""
 CPU = 8.0
 MISDEEDS = {
     "sleeps": "import time; time.sleep(3600)",
