@@ -293,7 +293,6 @@ def test_with_a_worker_of_its_own_policy_may_approve(boxes: Boxes) -> None:
         ({"output": {"lower": [0], "upper": [1, 2]}}, "lower bounds"),
         ({"output": {"lower": [1e14], "upper": [1e14 + 1], "steps": 2**24}}, "steps"),
         ({"entry": {"kind": "script", "path": "analysis.py"}}, "entry"),
-        ({"target": {"kind": "accuracy", "within": 1e-9}}, "no budget allows"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_reason(

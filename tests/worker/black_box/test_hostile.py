@@ -35,7 +35,7 @@ MISDEEDS = {
     "raises": "raise ValueError(df.to_string())",
     "exits": "raise SystemExit(0)",
     "ends itself": "import os; os._exit(0)",
-    "crashes": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "crashes": "import ctypes; ctypes.string_at(0)",
     "returns NaN": "return [float('nan'), 1.0]",
     "returns too many": "return [1.0, 2.0, 3.0]",
     "returns text": "return df.to_string()",
