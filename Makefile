@@ -25,7 +25,7 @@ CONSOLE := frontend/dist/index.html
 CONSOLE_INPUTS := $(shell find frontend/src frontend/public frontend/scripts -type f \
 	! -name routeTree.gen.ts) $(addprefix frontend/,index.html vite.config.ts tsr.config.json)
 
-.PHONY: help venv train demo test test-long lint format bench lock wheel clean \
+.PHONY: help venv train demo test attacks test-long lint format bench lock wheel clean \
 	console console-types screenshots system-packages
 .DELETE_ON_ERROR:
 
@@ -33,6 +33,7 @@ help:
 	@echo "make demo              a site with real data, and one private query (ARGS=--once: then stop)"
 	@echo "make test              all tests but the long ones, on services they start themselves"
 	@echo "make test-long         fault and load runs of many minutes"
+	@echo "make attacks           the sandbox's attacks, as a table: attack, tier, result"
 	@echo "make lint              ruff, mypy --strict, import contracts; tsc and oxlint for the console"
 	@echo "make console           the web console, built into frontend/dist"
 	@echo "make console-types     the console's API types anew from the site's OpenAPI document"
@@ -93,6 +94,9 @@ system-packages:
 
 test: $(VENV)/.dev $(CONSOLE) system-packages
 	$(RUN) pytest -n $(JOBS) --dist loadfile -m "not long" $(ARGS)
+
+attacks: $(VENV)/.dev system-packages
+	PYTHONPATH=. $(RUN) tests.security.table
 
 test-long: $(VENV)/.dev $(CONSOLE)
 	$(RUN) pytest -m long -rP $(ARGS)

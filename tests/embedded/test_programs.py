@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from carrel_site.embedded.programs import api_program, worker_program
+from carrel_site.embedded.programs import (
+    MOCK_QUEUES,
+    WORKER_QUEUES,
+    api_program,
+    worker_program,
+)
+from carrel_worker.settings import WorkerSettings
+from carrel_worker.tasks import QUEUES
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +58,22 @@ def test_the_worker_gets_none_of_the_sites_settings(tmp_path: Path) -> None:
     assert got["CARREL_WORKER_INGEST_MEMORY_BYTES"] == "70000000"
     assert got["CARREL_WORKER_STORAGE_DIR"] == str(tmp_path)
     assert all(n.startswith("CARREL_WORKER_") for n in got if n.startswith("CARREL_"))
+
+
+def test_a_worker_of_made_up_rows_is_given_no_storage(tmp_path: Path) -> None:
+    program = worker_program(
+        "mock-worker",
+        "mock",
+        1,
+        site_url="http://127.0.0.1:1",
+        token_file=tmp_path / "token",
+        broker_url="redis://",
+        storage=None,
+        environments=tmp_path / "environments",
+        logs=tmp_path,
+    )
+    assert program.environment["CARREL_WORKER_STORAGE_DIR"] == ""
+    assert program.cwd == tmp_path
+    assert WorkerSettings(storage_dir="").storage_dir is None
+    assert set(MOCK_QUEUES).isdisjoint(WORKER_QUEUES)
+    assert {*MOCK_QUEUES, *WORKER_QUEUES} == set(QUEUES)

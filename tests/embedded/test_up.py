@@ -117,6 +117,17 @@ def _find_all(up: Up, name: str) -> set[int]:
     return {pid for pid, command in found.items() if marks[name] in command}
 
 
+def _workers(up: Up) -> dict[int, dict[bytes, bytes]]:
+    """The guards that the workers run below, and the environment of each."""
+    found = {}
+    for pid in _find_all(up, "worker"):
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        told = dict(item.split(b"=", 1) for item in environment if b"=" in item)
+        if b"CARREL_WORKER_TOKEN_FILE" in told:
+            found[pid] = told
+    return found
+
+
 def test_two_on_one_directory_and_a_taken_port(up: Up) -> None:
     everything = up.everything()
     second = start_up(up.data, "--port", "1")
@@ -144,9 +155,10 @@ def test_stopped_while_it_starts(tmp_path: Path) -> None:
         assert site.get("/api/v1/setup") == {"done": False}
 
 
-def test_the_worker_knows_neither_database_nor_password(up: Up) -> None:
-    worker = {_find(up, "worker"), *descendants(_find(up, "worker"))}
-    assert len(worker) >= 3
+def test_the_workers_know_neither_database_nor_password(up: Up) -> None:
+    assert eventually(lambda: len(_workers(up)) == 2)
+    worker = {pid for guard in _workers(up) for pid in (guard, *descendants(guard))}
+    assert len(worker) >= 6
     password = (up.data / "secrets" / "app_database_password").read_bytes()
     for pid in worker:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
@@ -156,9 +168,18 @@ def test_the_worker_knows_neither_database_nor_password(up: Up) -> None:
             "CARREL_WORKER_TOKEN_FILE",
             "CARREL_WORKER_BROKER_URL",
             "CARREL_WORKER_STORAGE_DIR",
+            "CARREL_WORKER_ENVIRONMENTS_DIR",
         }
         assert password not in environment
         assert b"pg" not in environment.replace(b"pytest", b"").split(b"/")
+
+
+def test_the_worker_of_made_up_rows_is_not_told_where_the_data_is(up: Up) -> None:
+    assert eventually(lambda: len(_workers(up)) == 2)
+    told = list(_workers(up).values())
+    storages = sorted(each[b"CARREL_WORKER_STORAGE_DIR"] for each in told)
+    assert storages == [b"", bytes(up.data / "storage")]
+    assert len({each[b"CARREL_WORKER_TOKEN_FILE"] for each in told}) == 2
 
 
 def test_no_secret_is_in_a_command_line_or_a_programs_environment(up: Up) -> None:

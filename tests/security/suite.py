@@ -17,9 +17,20 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pydantic
+
 from carrel_protocol.code import RunLimits
-from carrel_worker.sandbox import EnvironmentDir, Mount, Program, Sandbox, SandboxError, Tier
-from carrel_worker.sandbox import drop, limits
+from carrel_worker.sandbox import (
+    EnvironmentDir,
+    Mount,
+    Outcome,
+    Program,
+    Sandbox,
+    SandboxError,
+    Tier,
+    drop,
+    limits,
+)
 
 ATTACKS = Path(__file__).parent / "attacks"
 NAMES = sorted(path.stem for path in ATTACKS.glob("*.py") if path.stem != "got")
@@ -97,6 +108,7 @@ class Result:
     tier: str = ""
     ending: str = ""
     won: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
     detail: str = ""
 
     @property
@@ -111,6 +123,9 @@ class Unavailable(Exception):
 def environment(tier: Tier) -> EnvironmentDir:
     """The running one; with the system's interpreter where the own lies out of others' reach."""
     running = EnvironmentDir.running()
+    # Run by the system's interpreter, the packages are where this program finds them.
+    packages = (Path(pydantic.__file__).parent.parent,)
+    running = EnvironmentDir(running.name, running.interpreter, packages, running.preload)
     if tier is not Tier.LANDLOCK or drop.identity() is None:
         return running
     system = Path(f"/usr/bin/python3.{sys.version_info[1]}")
@@ -168,10 +183,15 @@ def world() -> Iterator[World]:
         yield World(
             base,
             {
-                **{"port": tcp.getsockname()[1], "socket": f"{base}/socket"},
-                **{"abstract": abstract, "host": str(base), "other": f"{base}/storage/other"},
-                **{"victim": victim.pid, "supervisor": os.getpid()},
-                **{"variable": "CARREL_ATTACK_VARIABLE", "processes": LIMITS["processes"]},
+                "port": tcp.getsockname()[1],
+                "socket": f"{base}/socket",
+                "abstract": abstract,
+                "host": str(base),
+                "other": f"{base}/storage/other",
+                "victim": victim.pid,
+                "supervisor": os.getpid(),
+                "variable": "CARREL_ATTACK_VARIABLE",
+                "processes": LIMITS["processes"],
             },
             victim,
         )
@@ -198,7 +218,10 @@ def sandbox(mode: Mode, staging: Path) -> Iterator[tuple[Sandbox, EnvironmentDir
         yield made, packages
 
 
-def attack(name: str, made: Sandbox, packages: EnvironmentDir, mode: Mode, outside: World) -> Result:
+def outcome(
+    name: str, made: Sandbox, packages: EnvironmentDir, mode: Mode, outside: World
+) -> Outcome:
+    """Run one attack. Raises `SandboxError`, which no code should be able to bring about."""
     program = Program(
         files={"got.py": _text("got"), "attack.py": _text(name)},
         entry={"kind": "script", "path": "attack.py"},
@@ -206,23 +229,32 @@ def attack(name: str, made: Sandbox, packages: EnvironmentDir, mode: Mode, outsi
         limits=RunLimits.model_validate({**LIMITS, **OTHERWISE.get(name, {})}),
         parameters={**outside.parameters, "namespaces": mode.tier is Tier.BUBBLEWRAP},
     )
+    return made.run(program, [Mount(outside.data / "df", "df")])
+
+
+def attack(
+    name: str, made: Sandbox, packages: EnvironmentDir, mode: Mode, outside: World
+) -> Result:
+    """Run one attack, and look at what it won."""
     before = set(limits.tree(os.getpid()))
     try:
-        outcome = made.run(program, [Mount(outside.data / "df", "df")])
+        ended = outcome(name, made, packages, mode, outside)
     except SandboxError as error:
         # That a run never began is for the machine to bring about, and never for the code.
         return Result(name, mode.word, won=[f"it looks as if it never began: {error}"])
-    result = Result(name, mode.word, outcome.tier, outcome.ending)
-    result.won = [line for line in outcome.stdout.splitlines() if line.startswith("GOT")]
-    result.detail = (outcome.message + outcome.traceback + outcome.stderr)[-1500:]
+    result = Result(name, mode.word, ended.tier, ended.ending)
+    result.won = [line for line in ended.stdout.splitlines() if line.startswith("GOT")]
+    result.detail = (ended.message + ended.traceback + ended.stderr)[-1500:]
     allowed = ENDINGS.get(name, {"returned"})
-    if outcome.ending not in allowed:
-        result.won.append(f"it ended as {outcome.ending}, not {sorted(allowed)}")
-    if outcome.warm != mode.warm:
-        result.won.append(f"warm: {outcome.warm}")
-    if name == "own_dataset" and "read it" not in outcome.stdout:
+    if name in KNOWN.get(mode.tier.word, ()):
+        result.known, result.won = result.won, []
+    if ended.ending not in allowed:
+        result.won.append(f"it ended as {ended.ending}, not {sorted(allowed)}")
+    if ended.warm != mode.warm:
+        result.won.append(f"warm: {ended.warm}")
+    if name == "own_dataset" and "read it" not in ended.stdout:
         result.won.append("the granted dataset could not be read")
-    result.won += _hurt(before, outside, outcome.stdout, outcome.payload)
+    result.won += _hurt(before, outside, ended.stdout, ended.payload)
     return result
 
 

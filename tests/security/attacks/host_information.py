@@ -17,7 +17,9 @@ for name, action in (
     except OSError:
         continue
     # Without an answer of the kernel's, libc hands back whatever lay in memory.
-    if value not in (-1, 0) and not (name == "memory" and value > 2**40):
+    if name == "memory" and not 0 < value < 2**40:
+        continue
+    if value not in (-1, 0):
         got(name, value)
 secret = {name for name in os.environ if name.startswith("CARREL") or "TOKEN" in name}
 if secret or parameters["variable"] in os.environ:

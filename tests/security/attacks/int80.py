@@ -6,7 +6,7 @@ import platform
 from got import got
 
 if platform.machine() == "x86_64":
-    code = bytes.fromhex("b814000000" "cd80" "c3")
+    code = bytes.fromhex("b814000000cd80c3")
     page = mmap.mmap(-1, 4096, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, 7)
     page.write(code)
     address = ctypes.addressof(ctypes.c_char.from_buffer(page))

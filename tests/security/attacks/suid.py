@@ -3,7 +3,13 @@ import subprocess
 
 from got import got
 
-for path in ("/usr/bin/su", "/usr/bin/passwd", "/usr/bin/mount", "/usr/bin/umount", "/usr/bin/chsh"):
+for path in (
+    "/usr/bin/su",
+    "/usr/bin/passwd",
+    "/usr/bin/mount",
+    "/usr/bin/umount",
+    "/usr/bin/chsh",
+):
     if os.path.exists(path) and os.stat(path).st_mode & 0o4000:
         subprocess.run([path, "--version"], capture_output=True, check=False)
 if os.geteuid() == 0 or os.getegid() == 0:

@@ -6,6 +6,7 @@ from got import refused
 
 def reach():
     with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(1)
         one.connect("\0" + parameters["abstract"])
         return one.recv(100)
 

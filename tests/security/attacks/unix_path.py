@@ -6,6 +6,7 @@ from got import refused
 
 def reach():
     with socket.socket(socket.AF_UNIX) as one:
+        one.settimeout(1)
         one.connect(parameters["socket"])
         return one.recv(100)
 

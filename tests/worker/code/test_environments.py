@@ -215,3 +215,16 @@ def test_a_file_of_requirements(tmp_path: Path, index: str) -> None:
     path.write_text("greeting\n--extra-index-url http://evil\n")
     with pytest.raises(BuildFailed, match="--extra-index-url"):
         build("small", tmp_path / "environments", [], requirements=path, index=index)
+
+
+def test_the_command_builds_and_says_what(tmp_path: Path, index: str) -> None:
+    command = [sys.executable, "-P", "-m", "carrel_site.cli", "environment", "build", "small"]
+    command += ["--packages", "greeting", "--index", index, "--data-dir", str(tmp_path / "site")]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "greeting==1.0" in said
+    (_, small) = every(tmp_path / "site" / "environments")
+    assert small.built.lock_hash in said
+    command[-3] = "file:///nowhere"
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert failed.returncode != 0
+    assert "Traceback" not in failed.stderr

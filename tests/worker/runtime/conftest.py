@@ -48,11 +48,19 @@ def _children(pid: int) -> set[int]:
 
 
 def start_worker(
-    site: ScriptedSite, broker_url: str, directory: Path, *, concurrency: int = 1, **settings: str
+    site: ScriptedSite,
+    broker_url: str,
+    directory: Path,
+    *,
+    concurrency: int = 1,
+    prepare: Callable[[Path], object] = lambda _: None,
+    **settings: str,
 ) -> RunningWorker:
-    """Start a worker and wait until its children are warm. `settings`: more of its environment."""
+    """Start a worker and wait until its children are warm. `settings`: more of its environment;
+    `prepare`: done to its storage before."""
     storage = directory / "storage"
     storage.mkdir(exist_ok=True)
+    prepare(storage)
     token = directory / "token"
     token.write_text(TOKEN + "\n")
     program = worker_program(

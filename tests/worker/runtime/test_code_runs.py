@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,24 @@ def test_what_code_returns_is_kept_and_looked_at(worker: RunningWorker) -> None:
     assert item["size"] == path.stat().st_size
     assert item["shape"] == [1, 2]
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_granted_data_reaches_a_waiting_process(start: Callable[..., RunningWorker]) -> None:
+    worker = start(prepare=lambda storage: (storage / "grants").mkdir(mode=0o711))
+    job = code_job(worker)
+    granted = worker.storage / "grants" / "abc"
+    granted.mkdir()
+    granted.chmod(0o711)
+    os.link(worker.storage / job["data"][0]["path"], granted / "table")
+    for number in range(3):  # the first is started anew, and has another wait
+        again = job | {
+            "data": [grant(worker.storage, "grants/abc/table")],
+            "target_path": f"outputs/run_warm_{number}",
+        }
+        assert ended(worker, again)["report"]["ending"] == "returned"
+        assert json.loads((worker.storage / f"outputs/run_warm_{number}/0").read_text())[
+            "rows"
+        ] == [[50, ROWS]]
 
 
 def test_findings_come_with_it(worker: RunningWorker) -> None:

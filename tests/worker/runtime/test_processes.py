@@ -13,6 +13,7 @@ import redis
 from carrel_site.embedded.process import clean_environment, spawn
 from carrel_site.embedded.programs import worker_arguments
 from carrel_site.embedded.valkey import Valkey
+from carrel_worker.tasks import QUEUES
 from tests.embedded.procs import alive, eventually
 from tests.fixtures.services import await_ready
 from tests.worker.runtime.conftest import RunningWorker, start_worker
@@ -94,7 +95,7 @@ def test_nothing_can_be_told_to_a_worker_but_run_ids(worker: RunningWorker, valk
         keys = {key.decode() for key in broker.scan_iter()}
         # No mailbox for remote control, no results, and nothing to deliver a second time.
         bindings = {key for key in keys if key.startswith("_kombu.binding")}
-        assert {key.rpartition(".")[2] for key in bindings} == {"query", "ingest"}
+        assert {key.rpartition(".")[2] for key in bindings} == set(QUEUES)
         assert keys == bindings
         assert broker.pubsub_channels() == []
 

@@ -13,6 +13,7 @@ from carrel_worker.storage import (
     FileMissing,
     GrantError,
     GrantExpired,
+    NoStorage,
     PathRefused,
     Storage,
 )
@@ -100,3 +101,28 @@ def test_targets_stay_below_the_root(root: Path) -> None:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def test_what_was_opened_stays_whatever_takes_its_place(root: Path) -> None:
+    descriptor = Storage(root).opened(_grant(root))
+    (root / "other").write_bytes(b"else")
+    (root / "other").replace(root / "versions" / "table")
+    with os.fdopen(descriptor, "rb") as file:
+        assert file.read() == b"rows"
+
+
+def test_a_grant_that_is_refused_leaves_nothing_open(root: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with pytest.raises(DigestMismatch):
+            Storage(root).opened(_grant(root, digest="0" * 64))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_a_storage_nothing_is_read_or_written(root: Path) -> None:
+    storage = Storage(None)
+    for ask in (storage.verified, storage.opened):
+        with pytest.raises(NoStorage):
+            ask(_grant(root))
+    with pytest.raises(NoStorage):
+        storage.target("outputs/run_a_1/0")

@@ -105,7 +105,9 @@ def base(environment: EnvironmentDir, binds: Binds) -> list[str]:
     return options
 
 
-def once(environment: EnvironmentDir, scratch_bytes: int, binds: Binds, filter_fd: int) -> list[str]:
+def once(
+    environment: EnvironmentDir, scratch_bytes: int, binds: Binds, filter_fd: int
+) -> list[str]:
     """For one program, started anew. The caller has added its data to `binds` before."""
     options = base(environment, binds)
     options += ["--disable-userns", "--cap-drop", "ALL"]

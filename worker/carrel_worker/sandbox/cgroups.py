@@ -4,6 +4,7 @@ Where the machine lets the worker make them: as root on version 1, in a delegate
 version 2. They see what a watchdog cannot: memory that no process has mapped.
 """
 
+import contextlib
 import functools
 import itertools
 import os
@@ -47,10 +48,8 @@ def _candidates() -> list[Places]:
             elif kind == "cgroup":
                 for controller in {"memory", "pids"} & set(options.split(",")):
                     mounts.setdefault(controller, point)
-        own = dict(
-            (line.split(":")[1], line.split(":")[2])
-            for line in Path("/proc/self/cgroup").read_text().splitlines()
-        )
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        own = {line.split(":")[1]: line.split(":")[2] for line in lines}
     except (OSError, ValueError, IndexError):
         return []
     found = []
@@ -137,10 +136,8 @@ class Group:
             raise
 
     def _maybe(self, name: str, value: str) -> None:
-        try:
+        with contextlib.suppress(OSError):  # a kernel without swap accounting
             (self._memory / name).write_text(value)
-        except OSError:
-            pass  # a kernel without swap accounting
 
     def attach(self, pid: int) -> None:
         for directory in self._directories:

@@ -35,18 +35,16 @@ class Channel:
 
     def read(self, length: int) -> bytes:
         """A copy of the first bytes."""
-        found = []
-        while length > 0 and (part := os.pread(self.descriptor, min(length, 2**24), _at(found))):
-            found.append(part)
-            length -= len(part)
-        return b"".join(found)
+        found = bytearray()
+        while len(found) < length:
+            part = os.pread(self.descriptor, min(length - len(found), 2**24), len(found))
+            if not part:
+                break
+            found += part
+        return bytes(found)
 
     def close(self) -> None:
         os.close(self.descriptor)
-
-
-def _at(parts: list[bytes]) -> int:
-    return sum(map(len, parts))
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,9 @@ def read_report(channel: Channel) -> Report | None:
 def _clean(text: str) -> str:
     """Text that can be stored and shown: no half characters, no control characters but \\n, \\t."""
     text = text.encode("utf-8", "replace").decode()
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 assert set(_CLAIMS) <= set(get_args(Ending))

@@ -39,7 +39,7 @@ def identity() -> Identity | None:
 
 def place() -> str:
     """A directory of the host's that is mounted over, in a namespace of the launcher's alone."""
-    return next((each for each in ("/mnt", "/media", "/srv", "/opt") if os.path.isdir(each)), "/tmp")  # noqa: S108
+    return next(each for each in ("/mnt", "/media", "/srv", "/opt", "/home") if os.path.isdir(each))
 
 
 def lend(path: Path) -> None:
@@ -74,3 +74,23 @@ def check_readable(descriptor: int, name: str) -> None:
         needed = stat.S_IROTH
     if not status.st_mode & needed:
         raise DataUnreadable(name, who.uid, who.gid)
+
+
+def may_search(path: Path, top: Path) -> bool:
+    """Whether the sandbox's user can get to `path` from `top` by the directories between them."""
+    who = identity()
+    if who is None:
+        return True
+    for directory in path.parents:
+        status = directory.stat()
+        if status.st_uid == who.uid:
+            needed = stat.S_IXUSR
+        elif status.st_gid == who.gid:
+            needed = stat.S_IXGRP
+        else:
+            needed = stat.S_IXOTH
+        if not status.st_mode & needed:
+            return False
+        if directory == top:
+            break
+    return True

@@ -69,9 +69,7 @@ def rules(
     }
 
 
-def command(
-    root: Path, environment: EnvironmentDir, inherited: Sequence[int]
-) -> dict[str, Any]:
+def command(root: Path, environment: EnvironmentDir, inherited: Sequence[int]) -> dict[str, Any]:
     boot = bubblewrap.BOOT.replace("/job", str(root / "job")).format(inherited[0])
     return {
         "command": [str(environment.interpreter), *bubblewrap.PYTHON, "-c", boot],

@@ -1,4 +1,4 @@
-"""Run as a file by root: mount what is open where another user may find it, become that user, go on.
+"""Run as a file by root: mount what is open where another user finds it, and become that user.
 
 bwrap looks at paths, and the user it runs as may not search the directories above a dataset or an
 interpreter (0700, as a home or a storage should be). These mounts are in a namespace of this
@@ -22,7 +22,7 @@ def main(descriptor: int) -> NoReturn:
         _fail("unshare")
     _mount(None, "/", None, _REC | _PRIVATE)
     _mount("tmpfs", job["place"], "tmpfs", _NOSUID | _NODEV)
-    os.chmod(job["place"], 0o755)
+    os.chmod(job["place"], 0o755)  # noqa: S103 (it holds mounts alone)
     for number in job["descriptors"]:
         # A descriptor belongs to the namespace that was left: what is mounted is found by its path
         # once more, and has to be the same.
@@ -39,7 +39,7 @@ def main(descriptor: int) -> NoReturn:
     os.setgroups([])
     os.setresgid(job["gid"], job["gid"], job["gid"])
     os.setresuid(job["uid"], job["uid"], job["uid"])
-    os.execve(job["command"][0], job["command"], {})
+    os.execve(job["command"][0], job["command"], {})  # noqa: S606 (the sandbox itself)
 
 
 def _mount(source: str | None, target: str, kind: str | None, flags: int) -> None:

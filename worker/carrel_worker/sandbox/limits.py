@@ -15,13 +15,15 @@ from carrel_protocol.outputs import Ending
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 PERIOD = 0.02
+MOST_FILES = 65_536
+"""Files, directories and links that code may have at once."""
 _CANCEL_PERIOD = 0.1
 _MESSAGES: dict[Ending, str] = {
     "wall_time": "it ran for longer than {0.wall_seconds:g} s",
     "cpu_time": "it took more than {0.cpu_seconds:g} s of CPU time",
     "memory": "it took more than {0.memory_bytes} bytes of memory",
     "processes": "it had more than {0.processes} processes and threads",
-    "output_size": "it wrote more than {0.scratch_bytes} bytes of files",
+    "output_size": "it wrote more than {0.scratch_bytes} bytes of files, or too many files",
     "killed": "it was cancelled",
 }
 
@@ -94,7 +96,7 @@ def tree(root: int, *, most: int = 10_000) -> list[int]:
     return found
 
 
-def _proportional(pid: int) -> int | None:
+def _proportional(pid: int) -> int:
     """Anonymous memory with shared pages divided among those who share them (after a fork)."""
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
@@ -103,7 +105,8 @@ def _proportional(pid: int) -> int | None:
                     return int(line.split()[1]) * 1024
     except OSError:
         pass
-    return None
+    again = look(pid)
+    return again.memory if again is not None else 0
 
 
 @dataclass
@@ -114,6 +117,8 @@ class Watchdog:
     cancelled: Callable[[], bool]
     scratch: Path | None = None
     """A directory of the host's that stands for /tmp, in a tier without mounts of its own."""
+    tmpfs_bytes: int | None = None
+    """The size of the sandbox's own /tmp, in a tier with mounts."""
     spare: int = 0
     """Processes of our own in the tree."""
     began: float = field(default_factory=time.monotonic)
@@ -122,7 +127,7 @@ class Watchdog:
     _seen: dict[tuple[int, int], float] = field(default_factory=dict)
     _asked: float = 0.0
 
-    def verdict(self, root: int) -> Ending | None:
+    def verdict(self, root: int) -> Ending | None:  # noqa: PLR0911 (one a limit)
         """The limit that the tree below `root` has passed by now, or None."""
         now = time.monotonic()
         if now - self._asked >= _CANCEL_PERIOD:
@@ -140,9 +145,11 @@ class Watchdog:
         self._count_cpu(found)
         if self.cpu_seconds > self.limits.cpu_seconds:
             return "cpu_time"
+        if _files(root, self.tmpfs_bytes) > MOST_FILES:
+            return "output_size"
         memory = sum(process.memory for process in found)
         if memory > self.limits.memory_bytes and len(found) > 1:
-            memory = sum(_proportional(p.pid) or p.memory for p in found)
+            memory = sum(_proportional(p.pid) for p in found)
         self.peak_bytes = max(self.peak_bytes, memory)
         return "memory" if memory > self.limits.memory_bytes else None
 
@@ -155,6 +162,23 @@ class Watchdog:
 
     def message(self, ending: Ending) -> str:
         return _MESSAGES[ending].format(self.limits)
+
+
+def _files(root: int, tmpfs_bytes: int | None) -> int:
+    """How many files there are in the sandbox's own file system of memory.
+
+    Each takes the kernel's memory, though it be empty, and no process has it mapped.
+    """
+    if tmpfs_bytes is None:
+        return 0
+    try:
+        status = os.statvfs(f"/proc/{root}/root/tmp")
+    except OSError:
+        return 0
+    # While the sandbox is being made, this path still leads elsewhere.
+    if abs(status.f_blocks * status.f_frsize - tmpfs_bytes) > _PAGE:
+        return 0
+    return status.f_files - status.f_ffree
 
 
 def _size(directory: Path) -> int:

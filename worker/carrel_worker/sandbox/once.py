@@ -1,5 +1,6 @@
 """A program in a sandbox of its own, started anew: bubblewrap, or Landlock where that is not."""
 
+import contextlib
 import json
 import os
 import select
@@ -56,7 +57,11 @@ def spawn(
 
 
 def _as_another(
-    who: drop.Identity, argv: Sequence[str], streams: Streams, pass_fds: Sequence[int], binds: Sequence[int]
+    who: drop.Identity,
+    argv: Sequence[str],
+    streams: Streams,
+    pass_fds: Sequence[int],
+    binds: Sequence[int],
 ) -> "subprocess.Popen[bytes]":
     """Start bwrap through `hand_down.py`, which mounts what is open, and drops root."""
     job = {
@@ -83,7 +88,11 @@ def _as_another(
 
 
 def bwrap(
-    options: Sequence[str], command: Sequence[str], streams: Streams, pass_fds: Sequence[int], binds: Sequence[int]
+    options: Sequence[str],
+    command: Sequence[str],
+    streams: Streams,
+    pass_fds: Sequence[int],
+    binds: Sequence[int],
 ) -> "tuple[subprocess.Popen[bytes], int, int]":
     """Start bwrap, held before it does anything: itself, its first process, what releases it."""
     program = bubblewrap.program()
@@ -165,10 +174,8 @@ class Wrapped:
 
     def release(self) -> None:
         if self._release >= 0:
-            try:
+            with contextlib.suppress(BrokenPipeError):  # it ended before
                 os.write(self._release, b"x")
-            except BrokenPipeError:
-                pass  # it ended before
             os.close(self._release)
             self._release = -1
 
@@ -199,10 +206,8 @@ class Wrapped:
 
 
 def _reap(pid: int) -> None:
-    try:
+    with contextlib.suppress(ChildProcessError):  # its parent did
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass  # its parent did
 
 
 class Fenced:
@@ -240,10 +245,8 @@ class Fenced:
 
     def release(self) -> None:
         if self._release >= 0:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 os.write(self._release, b"x")
-            except BrokenPipeError:
-                pass
             os.close(self._release)
             self._release = -1
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from carrel_worker.sandbox import drop
 from carrel_worker.sandbox.errors import SandboxError
 from carrel_worker.sandbox.program import EnvironmentDir
 from carrel_worker.sandbox.zygote import Stage
@@ -31,7 +32,7 @@ class Pool:
         for descriptor in descriptors:
             path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
             for place, root in enumerate(self._staging):
-                if path.is_relative_to(root):
+                if path.is_relative_to(root) and drop.may_search(path, root):
                     found.append(str(Path(f"/staging/{place}") / path.relative_to(root)))
                     break
             else:

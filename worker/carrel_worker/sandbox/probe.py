@@ -90,8 +90,7 @@ def _namespaces() -> str:
         (
             "kernel/apparmor_restrict_unprivileged_userns",
             "1",
-            "AppArmor keeps user namespaces from bwrap: sysctl -w "
-            "kernel.apparmor_restrict_unprivileged_userns=0, or a profile for bwrap with 'userns,'",
+            "AppArmor keeps user namespaces from bwrap: give bwrap a profile with 'userns,'",
         ),
         (
             "kernel/unprivileged_userns_clone",

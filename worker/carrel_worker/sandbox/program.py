@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import sys
 import sysconfig
 from collections.abc import Mapping
@@ -33,10 +34,16 @@ class Mount:
             raise BadMount(self.name, "a name has one part or two, of letters, digits and _.-")
         try:
             if isinstance(self.source, int):
-                return os.dup(self.source)
-            return os.open(self.source, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+                descriptor = os.dup(self.source)
+            else:
+                descriptor = os.open(self.source, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             raise BadMount(self.name, error.strerror or "it cannot be opened") from error
+        mode = os.fstat(descriptor).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            os.close(descriptor)
+            raise BadMount(self.name, "it is no file and no directory, but a link or a device")
+        return descriptor
 
 
 @dataclass(frozen=True)

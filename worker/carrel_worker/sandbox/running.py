@@ -1,5 +1,6 @@
 """What is the same about a started sandbox, however it was started."""
 
+import contextlib
 import os
 import select
 import signal
@@ -52,10 +53,8 @@ class Handle:
         return bool(self._poll.poll(seconds * 1000))
 
     def kill(self) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def wait(self) -> None:
         """Until it has ended, or for as long as a process in the kernel's hands may take."""

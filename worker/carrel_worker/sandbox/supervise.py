@@ -100,23 +100,38 @@ class Sandbox:
         However the code ends is an `Outcome`. Raises `SandboxError` only for what came before it
         began: no code can bring that about.
         """
+        outcome = self._run_warm(program, mounts, cancelled)
+        if outcome is not None:
+            return outcome
         with contextlib.ExitStack() as stack:
             held = self._hold(program, mounts, stack)
-            stage = self._pool.take(program.environment, [fd for _, fd in held.mounts])
-            if stage is not None:
-                try:
-                    outcome = self._forked(held, stage, cancelled)
-                except BaseException:
-                    self._pool.drop(stage)
-                    raise
-                self._pool.give_back(stage)
-                return outcome
             start = self._wrapped if self.tier is Tier.BUBBLEWRAP else self._fenced
             try:
                 return start(held, cancelled)
             except StartFailed as error:
                 said = held.stderr.text()[:2000]
                 raise StartFailed(f"{error}: {said}" if said else str(error)) from error
+
+    def _run_warm(
+        self, program: Program, mounts: Sequence[Mount], cancelled: Callable[[], bool]
+    ) -> Outcome | None:
+        """In a sandbox forked from a waiting process; None if the program has to start anew."""
+        with contextlib.ExitStack() as stack:
+            held = self._hold(program, mounts, stack)
+            stage = self._pool.take(program.environment, [fd for _, fd in held.mounts])
+            if stage is None:
+                return None
+            try:
+                outcome = self._forked(held, stage, cancelled)
+            except StartFailed:
+                # Nothing of the program has run, or this would be its outcome.
+                self._pool.drop(stage)
+                return None
+            except BaseException:
+                self._pool.drop(stage)
+                raise
+            self._pool.give_back(stage)
+            return outcome
 
     def _hold(
         self, program: Program, mounts: Sequence[Mount], stack: contextlib.ExitStack
@@ -137,7 +152,8 @@ class Sandbox:
             pipe = CappedPipe(limit)
             stack.callback(pipe.hand_over)
             pipes.append(pipe)
-        return _Held(program, opened, result, report, *pipes, stack)
+        stdout, stderr, started = pipes
+        return _Held(program, opened, result, report, stdout, stderr, started, stack)
 
     def _job(self, held: _Held, **more: Any) -> dict[str, Any]:
         program = held.program
@@ -180,7 +196,7 @@ class Sandbox:
             once.Streams(held.stdout.writer, held.stderr.writer),
             [job, held.result.descriptor, held.report.descriptor, held.started.writer],
         )
-        return self._see_through(held, running, Watchdog(program.limits, cancelled))
+        return self._see_through(held, running, _watchdog(program, cancelled))
 
     def _forked(self, held: _Held, stage: Stage, cancelled: Callable[[], bool]) -> Outcome:
         program = held.program
@@ -198,7 +214,7 @@ class Sandbox:
                 *(held.result.descriptor, held.report.descriptor, held.started.writer),
             ]
         )
-        outcome = self._see_through(held, running, Watchdog(program.limits, cancelled))
+        outcome = self._see_through(held, running, _watchdog(program, cancelled))
         outcome.warm = True
         return outcome
 
@@ -261,9 +277,7 @@ class Sandbox:
         outcome.tier = self.words()
         return outcome
 
-    def _outcome(
-        self, held: _Held, watchdog: Watchdog, ending: Ending | None, end: End
-    ) -> Outcome:
+    def _outcome(self, held: _Held, watchdog: Watchdog, ending: Ending | None, end: End) -> Outcome:
         """What happened: the supervisor's word first, then the runner's."""
         stdout, stderr = held.stdout.text(), held.stderr.text()
         began = held.started.text()
@@ -285,6 +299,11 @@ class Sandbox:
         if report.ending == "returned":
             outcome.payload = held.result.read(min(report.length, held.result.size))
         return outcome
+
+
+def _watchdog(program: Program, cancelled: Callable[[], bool]) -> Watchdog:
+    size = program.limits.scratch_bytes + bubblewrap.CODE_BYTES
+    return Watchdog(program.limits, cancelled, tmpfs_bytes=size)
 
 
 def _size(mount: tuple[str, int]) -> int:

@@ -1,5 +1,6 @@
 """The supervisor's side of `runner/stage.py`: a waiting process, and a program forked from it."""
 
+import contextlib
 import os
 import select
 import socket
@@ -61,14 +62,12 @@ class Stage:
         self._control = ours
         ours.settimeout(_START)
         try:
-            if ours.recv(64) != _READY:
-                raise StartFailed("the waiting process ended at once")
-        except OSError as error:
+            ready = ours.recv(64) == _READY
+        except OSError:
+            ready = False
+        if not ready:
             self.close()
-            raise StartFailed(f"the waiting process: {error}") from error
-        except StartFailed:
-            self.close()
-            raise
+            raise StartFailed("the waiting process did not come up")
 
     def fork(self, descriptors: Sequence[int]) -> "Forked":
         """A sandbox for one program, held. Raises `StartFailed`; then this stage is of no use."""
@@ -90,14 +89,12 @@ class Stage:
         self._control.close()
         self._process.kill()
         self._process.wait()
-        try:
-            Handle(self._pid).wait()
-        except ProcessLookupError:
-            pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
+            handle = Handle(self._pid)
+            handle.wait()
+            handle.close()
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
-        except ChildProcessError:
-            pass
 
 
 class Forked:
@@ -111,10 +108,8 @@ class Forked:
         self._poll.register(control, select.POLLIN)
 
     def release(self) -> None:
-        try:
+        with contextlib.suppress(OSError):  # the stage is gone, and so is this
             self._control.send(_GO)
-        except OSError:
-            pass  # the stage is gone, and so is this
 
     def ended(self, seconds: float) -> bool:
         return bool(self._poll.poll(seconds * 1000))

@@ -4,6 +4,7 @@ The code shares this process and may change anything in it. So nothing said here
 outside: the supervisor counts time, memory and processes itself.
 """
 
+import contextlib
 import gc
 import importlib.util
 import io
@@ -35,6 +36,7 @@ def read_job(descriptor: int) -> dict[str, Any]:
 
 def run(job: dict[str, Any]) -> NoReturn:
     """Carry out a job that was read; never returns."""
+    job["pid"] = os.getpid()
     try:
         _check_mounts(job)
         rlimits.apply(job["limits"], job["mapped_bytes"])
@@ -47,10 +49,8 @@ def run(job: dict[str, Any]) -> NoReturn:
         _say(job, b"moved")
     finally:
         for stream in (sys.stdout, sys.stderr):
-            try:
+            with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-            except (OSError, ValueError):
-                pass
         # Not sys.exit: threads that the code left behind would be waited for.
         os._exit(0)
 
@@ -71,7 +71,7 @@ def _check_mounts(job: dict[str, Any]) -> None:
             raise _Moved
 
 
-def _outcome(job: dict[str, Any]) -> dict[str, Any]:
+def _outcome(job: dict[str, Any]) -> dict[str, Any]:  # noqa: PLR0911 (one an ending)
     saved = Saved()
     try:
         value = _execute(job, saved)
@@ -83,6 +83,8 @@ def _outcome(job: dict[str, Any]) -> dict[str, Any]:
         return _report("memory", "MemoryError", _trace(job))
     except BaseException as error:  # noqa: BLE001 (whatever the code raises is its end)
         return _report("raised", _one_line(error), _trace(job))
+    if os.getpid() != job["pid"]:
+        os._exit(0)  # a child of the code's that came back here: its parent has the say
     try:
         blobs = convert.payload([*convert.to_items(value), *saved.items()])
     except MemoryError:
@@ -175,7 +177,8 @@ def _load(place: str, path: str) -> types.ModuleType:
     """The file as a module of its name, even where the standard library has that name too."""
     name = path.removesuffix(".py").replace("/", ".")
     spec = importlib.util.spec_from_file_location(name, place)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     if name not in sys.modules:
         sys.modules[name] = module

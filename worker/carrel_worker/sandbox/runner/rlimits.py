@@ -19,7 +19,10 @@ def apply(limits: dict[str, Any], mapped_bytes: int) -> None:
     for what, limit in (
         (resource.RLIMIT_DATA, memory + _ROOM),
         (resource.RLIMIT_AS, memory + _MAPPED + 2 * mapped_bytes),
-        (resource.RLIMIT_FSIZE, max(int(limits["scratch_bytes"]), int(limits["output_bytes"])) + 2**20),
+        (
+            resource.RLIMIT_FSIZE,
+            max(int(limits["scratch_bytes"]), int(limits["output_bytes"])) + 2**20,
+        ),
         (resource.RLIMIT_CPU, int(limits["cpu_seconds"]) + 2),
         (resource.RLIMIT_NPROC, int(limits["processes"])),
         (resource.RLIMIT_NOFILE, 512),

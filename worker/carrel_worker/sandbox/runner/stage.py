@@ -25,7 +25,6 @@ from . import main as runner
 _NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 _NEWUSER, _NEWPID, _NEWNET = 0x10000000, 0x20000000, 0x40000000
 _RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 32, 4096, 16384, 1 << 18
-_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 1, 22, 24, 38
 _PR_CAP_AMBIENT = 47
 FAILED = 98
@@ -83,6 +82,7 @@ def _between(control: socket.socket, descriptors: list[int]) -> NoReturn:
 
 def _first(control: socket.socket, descriptors: list[int]) -> NoReturn:
     """The sandbox's first process. The supervisor reads its number off the message itself."""
+    errors = descriptors[3]
     try:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         control.send(HERE)
@@ -96,6 +96,7 @@ def _first(control: socket.socket, descriptors: list[int]) -> NoReturn:
         os.setsid()
         control.detach()
         _keep(kept)
+        errors = 2
         job["result"], job["report"], job["started"] = 3, 4, 5
         os.chdir(job["scratch"])
         _give_up()
@@ -105,7 +106,7 @@ def _first(control: socket.socket, descriptors: list[int]) -> NoReturn:
             numpy.random.seed(int.from_bytes(os.urandom(4), "little"))
         _filter(program)
     except BaseException as error:  # noqa: BLE001 (whatever it is, the program must not run)
-        os.write(2, f"the sandbox could not be made: {error}\n".encode())
+        os.write(errors, f"the sandbox could not be made: {error}\n".encode())
         os._exit(FAILED)
     runner.run(job)
 
@@ -138,10 +139,11 @@ def _mount(job: dict[str, Any]) -> None:
         _do_mount(source, target, None, _BIND, None)
         _do_mount(None, target, None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV, None)
     _do_mount(None, job["data"], None, _REMOUNT | _RDONLY | _NOSUID | _NODEV, None)
-    for place in os.listdir("/staging"):
-        _check(_libc.umount2(f"/staging/{place}".encode(), _DETACH), "umount")
-        if os.listdir(f"/staging/{place}"):
-            raise OSError("something is left in /staging")
+    # Covered for good: the mounts below are locked to those of this namespace, so that not even
+    # this process could take them away, and what covers them goes only with the namespace.
+    _do_mount("tmpfs", "/staging", "tmpfs", _NOSUID | _NODEV | _RDONLY, "size=4k,nr_inodes=2")
+    if os.listdir("/staging"):
+        raise OSError("something is left in /staging")
 
 
 def _give_up() -> None:
