@@ -61,7 +61,7 @@ def quote(
         orders_milli=ledger.limits_of(accounts.mine).orders_milli,
     )
     content = _content(session, caller, ask, dataset, priced, purpose)
-    known = standing(session, accounts.mine.id)
+    known = standing(session, accounts.mine.id, "black_box")
     deadline = black_box_deadline_ms(
         content, dataset.table.size.rows, extra_rungs=known.extra_rungs
     )

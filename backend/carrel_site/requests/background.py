@@ -50,7 +50,7 @@ def background(session: Session, caller: Caller, request: Request) -> RequestBac
         history=_history(session, request.requester_id),
         mine=_use(purse.mine, content, named=True) if purse else None,
         together=_use(purse.together, content, named=sees_all) if purse else None,
-        standing=standing_of(session, purse.mine.id) if purse else None,
+        standing=standing_of(session, purse.mine.id, request.kind) if purse else None,
         policy=DatasetPolicy.model_validate(dataset.policy),
         policy_changed=dataset.policy_revision != _policy_revision(content),
     )
@@ -77,9 +77,9 @@ def _of_code(session: Session, request: Request, dataset: Dataset) -> RequestBac
     )
 
 
-def standing_of(session: Session, account_id: str) -> Standing:
+def standing_of(session: Session, account_id: str, kind: str) -> Standing:
     """How an account stands, for people to read."""
-    known = standing(session, account_id)
+    known = standing(session, account_id, kind)
     return Standing(
         account_id=account_id,
         failures=known.failures,

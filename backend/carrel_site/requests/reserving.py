@@ -42,7 +42,11 @@ def queue_approved(session: Session, site: Site, request: Request) -> None:
             advice="Give them access again, or reject the request.",
         )
     mine = ledger.purse(session, population, request.requester_id).mine
-    standing(session, mine.id).refuse(int(request.price["deadline_ms"]))
+    known = standing(session, mine.id, request.kind)
+    if request.kind == "black_box":
+        known.refuse_paused()  # people have decided; those that wait take turns at their worker
+    else:
+        known.refuse(int(request.price["deadline_ms"]))
     reserve_and_queue(session, site, request, content, population)
 
 

@@ -134,7 +134,8 @@ def get_run_diagnostics(run_id: str, site: SiteDep) -> RunDiagnostics:
         run = repository.get(session, run_id)
         if run is None:
             raise NotFound("There is no such run.")
-        known = standing_of(session, run.account_id) if run.account_id is not None else None
+        kind = "black_box" if run.kind == "black_box" else "query"
+        known = standing_of(session, run.account_id, kind) if run.account_id else None
         return views.diagnostics(run).model_copy(update={"standing": known})
 
     return site.db.read(work)

@@ -250,6 +250,38 @@ def test_an_answer_is_withheld_when_the_run_is_cancelled_before_its_time(boxes: 
     assert boxes.spent() == [("reserve", 2), ("settle", 2)]
 
 
+def test_black_boxes_that_fail_pause_black_boxes_and_no_questions(boxes: Boxes) -> None:
+    code = boxes.code
+    for blocks in (2, 3, 4):
+        job = boxes.claim(boxes.queued(blocks=blocks))
+        body = {"claim_token": job.claim_token, "epoch": job.epoch, "reason": "it failed"}
+        assert boxes.worker.post(f"{job.run_id}/failed", body).is_success
+        boxes.due(job.run_id)
+        assert code.run(job.run_id, wait=5)["state"] == "failed"
+    refusal = boxes.ask(blocks=5)
+    assert refusal.status_code == httpx.codes.CONFLICT, refusal.text
+    assert "3 black boxes of this account failed" in refusal.text
+    question = {
+        "dataset": code.data,
+        "sql": f"SELECT COUNT(*) FROM {code.data}",
+        "target": {"kind": "epsilon", "epsilon": 0.1},
+    }
+    assert code.call(code.app.researcher, "POST", "/requests", json=question).is_success
+
+
+def test_a_black_box_that_runs_keeps_nobody_from_asking(boxes: Boxes) -> None:
+    code = boxes.code
+    boxes.claim(boxes.queued(blocks=500, wall_seconds=0.2))
+    question = {
+        "dataset": code.data,
+        "sql": f"SELECT COUNT(*) FROM {code.data}",
+        "target": {"kind": "epsilon", "epsilon": 0.1},
+    }
+    assert code.call(code.app.researcher, "POST", "/requests", json=question).is_success
+    # Another one waits for the first, unless people decided on both before.
+    assert boxes.ask(blocks=400).status_code == httpx.codes.TOO_MANY_REQUESTS
+
+
 def automatic(boxes: Boxes, *, exclusive: bool) -> Any:
     code = boxes.code
     site = code.app.site
