@@ -28,9 +28,9 @@ from typing import Any
 import duckdb
 from _report import Figure, report
 
-from carrel_protocol.jobs import Claimed, QueryContent
+from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import Aggregate, QueryPlan
-from carrel_protocol.privacy import Noise
+from carrel_protocol.privacy import Claimed, Noise
 from carrel_protocol.schema import (
     CategoryColumn,
     DeclaredSize,

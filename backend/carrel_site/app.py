@@ -15,6 +15,7 @@ from carrel_site.accounts.router import router as accounts
 from carrel_site.accounts.sessions_router import router as sessions
 from carrel_site.administration.router import router as administration
 from carrel_site.audit.router import router as audit
+from carrel_site.black_boxes.router import router as black_boxes
 from carrel_site.code.router import router as code
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.console import Console
@@ -96,6 +97,7 @@ def create_app(site: Site | None = None) -> FastAPI:
         administration,
         events,
         code,
+        black_boxes,
         outputs,
         alive,
         report,

@@ -16,6 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from carrel._black_box import BlackBox, BlackBoxRequest, Vector, black_box
+    from carrel._black_box_result import BlackBoxResult
     from carrel._code import CodeFunction, Script, function, script
     from carrel._code_environment import reach
     from carrel._code_request import CodeRequest
@@ -76,6 +78,8 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
+    "carrel._black_box": ("BlackBox", "BlackBoxRequest", "Vector", "black_box"),
+    "carrel._black_box_result": ("BlackBoxResult",),
     "carrel._code": ("CodeFunction", "Script", "function", "script"),
     "carrel._code_environment": ("reach",),
     "carrel._code_request": ("CodeRequest",),
@@ -96,6 +100,9 @@ _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Aggregate",
+    "BlackBox",
+    "BlackBoxRequest",
+    "BlackBoxResult",
     "Budget",
     "BudgetExceeded",
     "CarrelError",
@@ -159,9 +166,11 @@ __all__ = [
     "UnitBounds",
     "UnknownProblem",
     "UploadOffset",
+    "Vector",
     "WaitTimeout",
     "__version__",
     "avg",
+    "black_box",
     "col",
     "connect",
     "count",

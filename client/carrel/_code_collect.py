@@ -185,7 +185,7 @@ def _check(function: FunctionType, source: Source, definition: ast.FunctionDef) 
     if other or len(decorators) > 1:
         source.refuse(
             (other or decorators)[0],
-            f"{definition.name} has a decorator beside carrel.function",
+            f"{definition.name} has a decorator beside carrel's own",
             "What it does would not be in the text that is reviewed: take it off.",
         )
     arguments = definition.args

@@ -33,6 +33,7 @@ from carrel._run import Run
 from carrel_protocol.api import requests as wire
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.datasets import CommentText
+from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.code import CodeContent
 from carrel_protocol.jobs import QueryContent
 
@@ -107,7 +108,7 @@ class Request:
         return self.data.sql
 
     @property
-    def content(self) -> QueryContent | CodeContent:
+    def content(self) -> QueryContent | CodeContent | BlackBoxContent:
         """All that an approval covers."""
         return self.data.content
 

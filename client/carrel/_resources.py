@@ -155,6 +155,10 @@ def request_of(
         from carrel._code_request import CodeRequest  # noqa: PLC0415 (most need none)
 
         return CodeRequest(site, data, summary)
+    if brief is not None and brief.kind == "black_box":
+        from carrel._black_box import BlackBoxRequest  # noqa: PLC0415
+
+        return BlackBoxRequest(site, data, summary)
     return Request(site, data, summary)
 
 

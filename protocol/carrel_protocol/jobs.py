@@ -11,11 +11,12 @@ from pydantic import AwareDatetime, Field, StringConstraints
 
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.base import Received, Sent
+from carrel_protocol.black_box import BlackBoxAnswer, BlackBoxContent
 from carrel_protocol.canonical import tagged_hash
 from carrel_protocol.code import CodeContent, Digest, EnvironmentName, MockCode
 from carrel_protocol.outputs import MAX_ITEMS, Finding, OutputItem, RunReport
 from carrel_protocol.plan import QueryPlan
-from carrel_protocol.privacy import MECHANISM_VERSION, Noise
+from carrel_protocol.privacy import MECHANISM_VERSION, Claimed, Noise
 from carrel_protocol.schema import TableSchema, UnitBounds
 
 PackageText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -38,7 +39,7 @@ class QueryContent(Sent):
     bounds: UnitBounds
     noise: tuple[Noise, ...]
     """One per primitive of `sensitivity.lower(plan, table, bounds)`, in its order."""
-    claimed: tuple["Claimed", ...]
+    claimed: tuple[Claimed, ...]
     """What each primitive was priced at; a worker refuses noise too small for it."""
     confidence: float = 0.95
     purpose: str = ""
@@ -46,16 +47,6 @@ class QueryContent(Sent):
 
     def content_hash(self) -> str:
         return tagged_hash("request-content/query/1", self.model_dump(mode="json"))
-
-
-class Claimed(Sent):
-    """The privacy parameter that a primitive's charge was worked out from."""
-
-    kind: Literal["epsilon", "rho"]
-    value: float = Field(gt=0, allow_inf_nan=False)
-
-
-QueryContent.model_rebuild()
 
 
 class StorageGrant(Received):
@@ -139,6 +130,21 @@ class CodeJob(Received):
     """Counts below this are pointed out."""
 
 
+class BlackBoxJob(Received):
+    """A function to be run on blocks of units: what leaves is a noisy mean of what it returned."""
+
+    kind: Literal["black_box"] = "black_box"
+    run_id: str
+    epoch: int
+    claim_token: str
+    lease_seconds: float
+    deadline_ms: int
+    """The worker holds its slot until claim + deadline, so that a slot's freedom tells nothing."""
+    content: BlackBoxContent
+    content_hash: str
+    data: StorageGrant
+
+
 class MockCodeJob(Received):
     """Code to be tried on made-up rows: it comes with all it reads, and no grant."""
 
@@ -150,7 +156,10 @@ class MockCodeJob(Received):
     code: MockCode
 
 
-Job = Annotated[QueryJob | IngestJob | MockJob | CodeJob | MockCodeJob, Field(discriminator="kind")]
+Job = Annotated[
+    QueryJob | IngestJob | MockJob | CodeJob | MockCodeJob | BlackBoxJob,
+    Field(discriminator="kind"),
+]
 
 
 class ClaimRequest(Sent):
@@ -257,6 +266,17 @@ class CodeEnded(Sent):
     findings: tuple[Finding, ...] = Field(default=(), max_length=500)
 
 
+class BlackBoxSucceeded(Sent):
+    """Nothing here tells how many blocks failed, or how: nobody is to know."""
+
+    kind: Literal["black_box"] = "black_box"
+    claim_token: str
+    epoch: int
+    answer: BlackBoxAnswer
+    cpu_ms: float
+    wall_ms: float
+
+
 class MockItem(Sent):
     """An item with its bytes: of made-up rows, so that nothing about it is secret."""
 
@@ -274,7 +294,12 @@ class MockCodeEnded(Sent):
 
 
 Succeeded = Annotated[
-    QuerySucceeded | IngestSucceeded | MockSucceeded | CodeEnded | MockCodeEnded,
+    QuerySucceeded
+    | IngestSucceeded
+    | MockSucceeded
+    | CodeEnded
+    | MockCodeEnded
+    | BlackBoxSucceeded,
     Field(discriminator="kind"),
 ]
 

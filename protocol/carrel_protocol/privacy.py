@@ -46,3 +46,10 @@ class Noise(Sent):
 
     mechanism: Literal["discrete_laplace", "discrete_gaussian"]
     scale: float = Field(gt=0, le=1e18, allow_inf_nan=False)
+
+
+class Claimed(Sent):
+    """The privacy parameter that a primitive's charge was worked out from."""
+
+    kind: Literal["epsilon", "rho"]
+    value: float = Field(gt=0, allow_inf_nan=False)

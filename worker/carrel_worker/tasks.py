@@ -5,7 +5,8 @@ import time
 
 import structlog
 
-from carrel_protocol.jobs import CodeJob, Job, MockCodeJob, MockJob, QueryJob
+from carrel_protocol.jobs import BlackBoxJob, CodeJob, Job, MockCodeJob, MockJob, QueryJob
+from carrel_worker.black_box_job import run_black_box
 from carrel_worker.code_job import run_code
 from carrel_worker.delivery import Delivery
 from carrel_worker.ingest_job import run_ingest
@@ -17,8 +18,8 @@ from carrel_worker.site_client import ClaimLost, Refused, SiteClient, Unreachabl
 from carrel_worker.slot import Slot
 
 TASK = "carrel.run"
-QUEUES = ("query", "ingest", "code", "mock")
-CODE_QUEUES = frozenset({"code", "mock"})
+QUEUES = ("query", "ingest", "code", "mock", "black_box")
+CODE_QUEUES = frozenset({"code", "mock", "black_box"})
 """Whoever serves these says what it can run, and what holds it."""
 
 _CLAIM_PATIENCE_SECONDS = 5.0
@@ -58,6 +59,8 @@ def _carry_out(job: Job, child: ChildProcess) -> Delivery:
             return run_query(job, Slot(job.deadline_ms), child)
         case MockJob():
             return run_mock(job, child)
+        case BlackBoxJob():
+            return run_black_box(job, Slot(job.deadline_ms), child)
         case CodeJob():
             return run_code(job, child)
         case MockCodeJob():

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from carrel_protocol.jobs import Claimed, QueryContent
+from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import Aggregate, ColumnRef, Comparison, IntegerLiteral, QueryPlan
-from carrel_protocol.privacy import Noise
+from carrel_protocol.privacy import Claimed, Noise
 from carrel_protocol.schema import (
     CategoryColumn,
     DeclaredSize,

@@ -69,7 +69,11 @@ def _uploads(ids: Ids) -> Select[str, str]:
     return query.join(Dataset, Dataset.id == Upload.dataset_id).where(Upload.id.in_(ids))
 
 
-_ASKED: ColumnElement[str] = case((Request.kind == "code", "code of "), else_="question of ")
+_ASKED: ColumnElement[str] = case(
+    (Request.kind == "code", "code of "),
+    (Request.kind == "black_box", "black box of "),
+    else_="question of ",
+)
 
 
 def _requests(ids: Ids) -> Select[str, str]:

@@ -101,9 +101,9 @@ def serve(
 
 @app.command()
 def worker(
-    queues: Annotated[str, typer.Option(help="Comma-separated: query, ingest, code, mock")] = (
-        "query,ingest,code"
-    ),
+    queues: Annotated[
+        str, typer.Option(help="Comma-separated: query, ingest, code, black_box, mock")
+    ] = ("query,ingest,code,black_box"),
     concurrency: Annotated[int, typer.Option(min=1, help="Runs at a time")] = 4,
     name: Annotated[str, typer.Option(help="Shown in logs")] = "carrel",
 ) -> None:

@@ -126,6 +126,8 @@ def edit(
     """Ask something else in place of what was returned or not yet decided; voids its votes."""
     request = own(session, caller, request_id)
     if request.kind != "code":
+        if request.kind == "black_box":
+            raise Conflict("A black box is not edited.", advice="Withdraw it and ask anew.")
         raise Conflict("This request is no code.", advice=f"PUT /requests/{request.id} edits it.")
     if etag.removeprefix("W/") != etag_of(request):
         raise PreconditionFailed("The request has changed since you read it.")

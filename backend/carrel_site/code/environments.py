@@ -11,15 +11,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.code import Environment, EnvironmentUpdate
+from carrel_protocol.code import CodeEnvironment as Locked
 from carrel_protocol.code import RunLimits
 from carrel_protocol.jobs import BuiltEnvironment, WorkerReport
 from carrel_site.audit.log import record
 from carrel_site.code.errors import EnvironmentNotReady
 from carrel_site.code.models import CodeEnvironment
 from carrel_site.core.clock import now
-from carrel_site.core.errors import InvalidInput, NotFound
+from carrel_site.core.errors import Conflict, InvalidInput, NotFound
+from carrel_site.runs.errors import Tampered
 from carrel_site.runs.models import Worker
 from carrel_site.runs.workers import SILENT_AFTER, WorkerIdentity
+
+_RUNS_APPROVED = frozenset({"code", "black_box"})
+"""Queues whose workers run code on private data."""
 
 
 def reported(session: Session, worker: WorkerIdentity, said: WorkerReport) -> None:
@@ -36,7 +41,7 @@ def reported(session: Session, worker: WorkerIdentity, said: WorkerReport) -> No
             environments=built,
             sandbox=said.sandbox,
         )
-    if "code" in worker.queues:
+    if worker.queues & _RUNS_APPROVED:
         for environment in sorted(said.environments, key=lambda each: each.name):
             _register(session, worker, environment)
 
@@ -110,6 +115,25 @@ def usable(session: Session, name: str, *, now_there: bool = False) -> CodeEnvir
     return row
 
 
+def still_the_same(session: Session, approved: Locked) -> None:
+    """Raise `Conflict` unless the environment is the one that was asked for."""
+    row = usable(session, approved.name)
+    if row.lock_hash != approved.lock_hash:
+        raise Conflict(
+            f"The environment {row.name!r} was built anew since this was asked.",
+            advice="Return the request: its requester has to look whether it still does the same.",
+        )
+
+
+def still_approved(session: Session, approved: Locked) -> None:
+    """Raise `Tampered` unless a worker may run something in this environment still."""
+    row = session.get(CodeEnvironment, approved.name, populate_existing=True)
+    if row is None or row.retired:
+        raise Tampered(f"The environment {approved.name!r} is gone.")
+    if row.lock_hash != approved.lock_hash:
+        raise Tampered(f"The environment {approved.name!r} is not the one that was approved.")
+
+
 def limits(row: CodeEnvironment, asked: RunLimits | None) -> RunLimits:
     """The environment's limits, or lower ones; raises `InvalidInput` for higher ones."""
     most = RunLimits.model_validate(row.limits)
@@ -132,7 +156,7 @@ def _there(session: Session) -> set[tuple[str, str]]:
     return {
         built
         for queues, environments in session.execute(heard)
-        if "code" in queues
+        if _RUNS_APPROVED & set(queues)
         for built in (environments or {}).items()
     }
 

@@ -8,7 +8,7 @@ from carrel_protocol.code import CodeContent, CodeData
 from carrel_protocol.jobs import CodeJob, StorageGrant
 from carrel_protocol.outputs import OutputItem as Item
 from carrel_site.code import reach
-from carrel_site.code.models import CodeEnvironment
+from carrel_site.code.environments import still_approved
 from carrel_site.core.clock import now
 from carrel_site.core.security import same
 from carrel_site.datasets.models import DatasetVersion
@@ -40,15 +40,9 @@ def code_job(session: Session, site: Site, run: Run, token: str) -> CodeJob:
         reach.check(session, request, content)
     if run.deadline_ms != code_deadline_ms(content.limits.wall_seconds):
         raise Tampered("The run's public time is not that of the limits that were approved.")
-    environment = session.get(CodeEnvironment, content.environment.name, populate_existing=True)
-    if environment is None or environment.retired:
-        raise Tampered(f"The environment {content.environment.name!r} is gone.")
-    if environment.lock_hash != content.environment.lock_hash:
-        raise Tampered(
-            f"The environment {content.environment.name!r} is not the one that was approved."
-        )
+    still_approved(session, content.environment)
     # What all of them are, before leave is given to read any.
-    versions = [_version(session, site, one) for one in content.data]
+    versions = [version_of(session, site, one) for one in content.data]
     return CodeJob(
         run_id=run.id,
         epoch=run.epoch,
@@ -63,7 +57,8 @@ def code_job(session: Session, site: Site, run: Run, token: str) -> CodeJob:
     )
 
 
-def _version(session: Session, site: Site, data: CodeData) -> DatasetVersion:
+def version_of(session: Session, site: Site, data: CodeData) -> DatasetVersion:
+    """The very version that was approved. Raises `Tampered`."""
     version = session.get(DatasetVersion, data.version_id, populate_existing=True)
     if version is None or version.digest is None or version.dataset_id != data.dataset_id:
         raise Tampered("The stored content names no version that there is.")

@@ -32,12 +32,7 @@ def queue_code(session: Session, site: Site, request: Request) -> Run:
             "Whoever asked this has no access to its datasets any more.",
             advice="Give them access again, or reject the request.",
         )
-    environment = environments.usable(session, content.environment.name)
-    if environment.lock_hash != content.environment.lock_hash:
-        raise Conflict(
-            f"The environment {environment.name!r} was built anew since this was asked.",
-            advice="Return the request: its requester has to look whether it still does the same.",
-        )
+    environments.still_the_same(session, content.environment)
     account = ledger.purse(session, populations[0], content.requester).mine
     move(request, RequestState.QUEUED)
     request.expires_at = None

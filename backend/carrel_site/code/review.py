@@ -14,6 +14,7 @@ from carrel_protocol.api.code import (
 )
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.requests import RequestState
+from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.code import CodeContent, FunctionEntry, SourceFile
 from carrel_site.accounts.models import User
 from carrel_site.audit.log import record
@@ -35,14 +36,15 @@ _APPROVED = (
     RequestState.QUEUED.value,
     RequestState.OVER_BUDGET.value,
 )
-Readable = tuple[CodeContent, frozenset[str]]
+Program = CodeContent | BlackBoxContent
+Readable = tuple[Program, frozenset[str]]
 """A program, and the modules that it may import beside the standard library's."""
 
 
 def program(session: Session, caller: Caller, request_id: str) -> Readable:
     """What `findings` reads of a request that the caller may see."""
     request = _code(session, caller, request_id)
-    content = CodeContent.model_validate(request.content)
+    content = _content(request)
     environment = session.get(models.CodeEnvironment, content.environment.name)
     return content, frozenset(environment.imports if environment is not None else ())
 
@@ -51,7 +53,8 @@ def findings(readable: Readable) -> tuple[CodeFinding, ...]:
     """What reading the program finds. Takes a moment: no transaction should wait for it."""
     content, imports = readable
     entry = content.entry.name if isinstance(content.entry, FunctionEntry) else None
-    return _findings(content.files, imports, frozenset(one.alias for one in content.data), entry)
+    data = (content.data,) if isinstance(content, BlackBoxContent) else content.data
+    return _findings(content.files, imports, frozenset(one.alias for one in data), entry)
 
 
 @lru_cache(maxsize=200)
@@ -82,13 +85,20 @@ def review(
 
 def _code(session: Session, caller: Caller, request_id: str) -> Request:
     request = visible(session, caller, request_id)
-    if request.kind != "code":
+    if request.kind not in ("code", "black_box"):
         raise InvalidInput("This request is a question: there is no code to review.")
     return request
 
 
+def _content(request: Request) -> Program:
+    model = BlackBoxContent if request.kind == "black_box" else CodeContent
+    return model.model_validate(request.content)
+
+
 def _runs_left(session: Session, request: Request) -> int | None:
     """Of the approval that this request is, or is covered by."""
+    if request.kind != "code":
+        return None
     root = repository.get(session, request.covered_by) if request.covered_by else request
     if root is None or root.state != RequestState.QUEUED.value:
         return None
@@ -105,7 +115,7 @@ def _approved_before(session: Session, request: Request) -> ApprovedBefore | Non
         select(Request)
         .where(
             Request.requester_id == request.requester_id,
-            Request.kind == "code",
+            Request.kind == request.kind,
             Request.dataset_id == request.dataset_id,
             Request.state.in_(_APPROVED),
             Request.covered_by.is_(None),
@@ -119,7 +129,7 @@ def _approved_before(session: Session, request: Request) -> ApprovedBefore | Non
     before = rows.one_or_none()
     if before is None:
         return None
-    content = CodeContent.model_validate(before.content)
+    content = _content(before)
     return ApprovedBefore(
         request_id=before.id,
         approved_at=reach.approved_on(session, before) or before.updated_at,
@@ -151,7 +161,7 @@ def comment(
     request = _code(session, caller, request_id)
     if said.content_hash != request.content_hash:
         raise ContentChanged("Your comment names another content than this request's.")
-    content = CodeContent.model_validate(request.content)
+    content = _content(request)
     lines = {file.path: file.text.count("\n") + 1 for file in content.files}
     if said.line > lines.get(said.path, 0):
         raise InvalidInput(f"The request has no line {said.line} in {said.path!r}.")

@@ -9,7 +9,7 @@ from carrel_site.embedded.process import Program, clean_environment
 from carrel_site.settings import Settings
 
 PYTHON = (sys.executable, "-P")  # -P: whatever lies in the working directory is not imported
-WORKER_QUEUES = ("query", "ingest", "code")
+WORKER_QUEUES = ("query", "ingest", "code", "black_box")
 """What the embedded worker beside the data takes; its token is good for these."""
 MOCK_QUEUES = ("mock",)
 """What the other takes, which is given no data: runs of code on made-up rows."""

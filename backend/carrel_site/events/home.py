@@ -33,8 +33,16 @@ LOW = 0.1
 MOST_COUNTED = 1000
 LATELY = timedelta(days=30)
 
-_ASKS = {"query": "asks about", "code": "asks to run code on"}
-_MINE = {"query": "your question about", "code": "your code on"}
+_ASKS = {
+    "query": "asks about",
+    "code": "asks to run code on",
+    "black_box": "asks to run a black box on",
+}
+_MINE = {
+    "query": "your question about",
+    "code": "your code on",
+    "black_box": "your black box on",
+}
 _MINE_TO_DO = {
     RequestState.CHANGES_REQUESTED.value: "Changes were asked for: {asked} {dataset}",
     RequestState.OVER_BUDGET.value: "Approved, but over budget: {asked} {dataset}",

@@ -60,8 +60,13 @@ _CODE_ENDED = _ENDED | {
     RunState.SUCCEEDED: (Kind.RUN_HELD, "Under review: what {asked} {dataset} returned"),
     RunState.EXPIRED: (Kind.RUN_EXPIRED, "No worker took it: {asked} {dataset}"),
 }
-_ASKED = {"query": "your question about", "code": "your code on"}
+_ASKED = {
+    "query": "your question about",
+    "code": "your code on",
+    "black_box": "your black box on",
+}
 """What is said of a request to whoever made it, by its kind."""
+_COMMENTED = {"query": "a question about", "code": "code for", "black_box": "a black box for"}
 
 
 def notify(
@@ -102,10 +107,12 @@ def notify(
 def submitted(session: Session, request: Request, *, edited: bool = False) -> None:
     """A request waits for people: those whose vote it asks for are told."""
     who = session.scalars(select(User.name).where(User.id == request.requester_id)).one()
-    if request.kind == "code":
-        what = "edited code to run on" if edited else "asks to run code on"
-    else:
-        what = "edited a question about" if edited else "asks about"
+    asks = {
+        "query": ("asks about", "edited a question about"),
+        "code": ("asks to run code on", "edited code to run on"),
+        "black_box": ("asks to run a black box on", "edited a black box to run on"),
+    }
+    what = asks[request.kind][edited]
     notify(
         session,
         waiting.asked(session, request),
@@ -153,8 +160,7 @@ def commented(session: Session, request: Request, author_id: str, text: str) -> 
         session,
         active,
         Kind.REQUEST_COMMENTED,
-        f"{who} commented on {'code for' if request.kind == 'code' else 'a question about'} "
-        f"{dataset}",
+        f"{who} commented on {_COMMENTED[request.kind]} {dataset}",
         body=text,
         link=_request_link(request.id),
         subject=request.id,

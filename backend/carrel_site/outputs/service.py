@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.requests import OutputState
+from carrel_protocol.black_box import BlackBoxAnswer
 from carrel_protocol.canonical import tagged_hash
 from carrel_site.audit.log import exact
 from carrel_site.core.db import insert_rows
@@ -15,7 +16,9 @@ from carrel_site.requests import states
 from carrel_site.runs.models import Run
 
 
-def record_answer(session: Session, run: Run, answer: QueryAnswer, at: datetime) -> None:
+def record_answer(
+    session: Session, run: Run, answer: QueryAnswer | BlackBoxAnswer, at: datetime
+) -> None:
     """Record a private answer.
 
     It is released by the mechanism that made it, and shows once its run is closed.

@@ -8,7 +8,9 @@ often a query overran: docs/security.md states that residue.
 
 from datetime import datetime, timedelta
 
+from carrel_protocol import black_box
 from carrel_protocol.binding import children
+from carrel_protocol.black_box import BlackBoxProgram
 from carrel_protocol.plan import QueryPlan
 from carrel_protocol.sensitivity import Lowered
 
@@ -28,6 +30,8 @@ MS_PER_VALUE = 0.07
 """One draw of exact discrete noise, with its interval: for each key of each primitive."""
 CODE_MARGIN_MS = 1000.0
 """Starting a sandbox, and checking what it returned."""
+SPARE_SLOTS = 1
+"""Of a black box: a block that could not start in time takes the next slot."""
 
 
 def predicted_ms(rows: int, lowered: Lowered, plan: QueryPlan) -> float:
@@ -62,6 +66,20 @@ def code_deadline_ms(wall_seconds: float) -> int:
     while FIRST_RUNG_MS << rung < 1000 * wall_seconds + CODE_MARGIN_MS:
         rung += 1
     return FIRST_RUNG_MS << rung
+
+
+def black_box_deadline_ms(program: BlackBoxProgram, rows: int, *, extra_rungs: int = 0) -> int:
+    """D of a black box: the smallest rung at or above the time before its slots and all of them.
+
+    Its worker ends at the last slot's end whatever the function did, but for a busy machine:
+    then a slot is let pass, and some are spare. rows: the declared, approximate number.
+    """
+    before = 1000 * black_box.lead_seconds(rows)
+    slots = 1000 * program.slot_seconds() * (program.blocks + SPARE_SLOTS)
+    rung = 0
+    while FIRST_RUNG_MS << rung < before + slots + CODE_MARGIN_MS:
+        rung += 1
+    return FIRST_RUNG_MS << (rung + extra_rungs)
 
 
 def visible_at(

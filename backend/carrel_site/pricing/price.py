@@ -6,14 +6,23 @@ must give way, noise gets larger and claims get larger, never smaller.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
 from carrel_protocol.api.requests import ExpectedError
-from carrel_protocol.jobs import Claimed, QueryContent
+from carrel_protocol.black_box import BlackBoxContent
+from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
-from carrel_protocol.privacy import AccuracyTarget, EpsilonTarget, Noise, PrivacyTarget, RhoTarget
+from carrel_protocol.privacy import (
+    AccuracyTarget,
+    Claimed,
+    EpsilonTarget,
+    Noise,
+    PrivacyTarget,
+    RhoTarget,
+)
 from carrel_protocol.schema import TableSchema, UnitBounds
 from carrel_protocol.sensitivity import Lowered, Measure, Primitive, lower
 from carrel_site.ledger.accounting import Cost, pure_cost, zcdp_cost
@@ -45,8 +54,8 @@ class PricedQuery:
         return cost_of_claims(self.claimed, orders_milli)
 
 
-def cost_of(content: QueryContent, orders_milli: tuple[int, int]) -> Cost:
-    """What an approved query costs an account with these orders."""
+def cost_of(content: QueryContent | BlackBoxContent, orders_milli: tuple[int, int]) -> Cost:
+    """What an approved query or black box costs an account with these orders."""
     return cost_of_claims(content.claimed, orders_milli)
 
 
@@ -85,23 +94,19 @@ def price_query(
     `QueryNotAllowed` (at "target…") for a target that no noise can meet.
     """
     lowered = lower(plan, schema, bounds)
-    match target:
-        case EpsilonTarget():
-            claims = _shares(target.epsilon, "epsilon", len(lowered.primitives))
-            pairs = [_laplace(p, c) for p, c in zip(lowered.primitives, claims, strict=True)]
-        case RhoTarget():
-            claims = _shares(target.rho, "rho", len(lowered.primitives))
-            pairs = [_gaussian(p, c) for p, c in zip(lowered.primitives, claims, strict=True)]
-        case AccuracyTarget():
-            pairs = _for_accuracy(lowered, target, orders_milli)
-    noise, claimed = tuple(n for n, _ in pairs), tuple(c for _, c in pairs)
+    noise, claimed = price_primitives(
+        lowered.primitives,
+        target,
+        lambda wanted: [_steps(wanted, lowered, index) for index in range(len(lowered.primitives))],
+        orders_milli=orders_milli,
+    )
     confidence = target.confidence if isinstance(target, AccuracyTarget) else CONFIDENCE
     return PricedQuery(
         lowered=lowered,
         noise=noise,
         claimed=claimed,
-        epsilon=_total(claimed, "epsilon"),
-        rho=_total(claimed, "rho"),
+        epsilon=total(claimed, "epsilon"),
+        rho=total(claimed, "rho"),
         expected_errors=tuple(
             _expected_error(measure, lowered, noise, schema, confidence)
             for measure in lowered.measures
@@ -109,7 +114,31 @@ def price_query(
     )
 
 
-def _total(claimed: tuple[Claimed, ...], kind: str) -> float | None:
+def price_primitives(
+    primitives: tuple[Primitive, ...],
+    target: PrivacyTarget,
+    within: Callable[[AccuracyTarget], list[int]],
+    *,
+    orders_milli: tuple[int, ...],
+) -> tuple[tuple[Noise, ...], tuple[Claimed, ...]]:
+    """One noise and one claim a primitive, equal shares of the target.
+
+    within: for an accuracy, how many steps each primitive's noise may be off.
+    """
+    match target:
+        case EpsilonTarget():
+            claims = _shares(target.epsilon, "epsilon", len(primitives))
+            pairs = [_laplace(p, c) for p, c in zip(primitives, claims, strict=True)]
+        case RhoTarget():
+            claims = _shares(target.rho, "rho", len(primitives))
+            pairs = [_gaussian(p, c) for p, c in zip(primitives, claims, strict=True)]
+        case AccuracyTarget():
+            pairs = _for_accuracy(primitives, within(target), target, orders_milli)
+    return tuple(n for n, _ in pairs), tuple(c for _, c in pairs)
+
+
+def total(claimed: tuple[Claimed, ...], kind: str) -> float | None:
+    """The sum of the claims of a kind, rounded up; None where there are none."""
     exact = sum((Fraction(c.value) for c in claimed if c.kind == kind), Fraction(0))
     if not exact:
         return None
@@ -161,22 +190,24 @@ def _noise(mechanism: str, scale: float) -> Noise:
 
 
 def _for_accuracy(
-    lowered: Lowered, target: AccuracyTarget, orders_milli: tuple[int, ...]
+    primitives: tuple[Primitive, ...],
+    within: list[int],
+    target: AccuracyTarget,
+    orders_milli: tuple[int, ...],
 ) -> list[tuple[Noise, Claimed]]:
     """The cheaper of discrete Laplace and discrete Gaussian noise that keeps the promise.
 
     Cheaper: the smaller of the largest cost/α over `orders_milli`. A Gaussian costs α·ρ at every
     order, so cost/α is its ρ; for discrete Laplace it is the ρ that would cost as much there.
     """
-    within = [_steps(target, lowered, index) for index in range(len(lowered.primitives))]
     options = [
         [
             _claim_laplace(p, tails.largest_laplace_scale(w, target.confidence))
-            for p, w in zip(lowered.primitives, within, strict=True)
+            for p, w in zip(primitives, within, strict=True)
         ],
         [
             _claim_gaussian(p, tails.largest_gaussian_scale(w, target.confidence))
-            for p, w in zip(lowered.primitives, within, strict=True)
+            for p, w in zip(primitives, within, strict=True)
         ],
     ]
 

@@ -15,8 +15,8 @@ from carrel_protocol.api.requests import (
     RequestState,
     Standing,
 )
+from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.code import CodeContent
-from carrel_protocol.jobs import QueryContent
 from carrel_site.accounts.models import User
 from carrel_site.core.http import Caller
 from carrel_site.core.permissions import Permission
@@ -27,6 +27,7 @@ from carrel_site.ledger.models import LedgerAccount
 from carrel_site.pricing import price
 from carrel_site.requests import repository
 from carrel_site.requests.models import Request
+from carrel_site.requests.reserving import Private, private_content
 from carrel_site.requests.standing import FAILURES_ALLOWED, standing
 
 _S = RequestState
@@ -39,7 +40,7 @@ def background(session: Session, caller: Caller, request: Request) -> RequestBac
     dataset = session.get_one(Dataset, request.dataset_id)
     if request.kind == "code":
         return _of_code(session, request, dataset)
-    content = QueryContent.model_validate(request.content)
+    content = private_content(request)
     try:
         purse = ledger.purse(session, dataset.population_id, request.requester_id)
     except NoBudget:
@@ -49,10 +50,14 @@ def background(session: Session, caller: Caller, request: Request) -> RequestBac
         history=_history(session, request.requester_id),
         mine=_use(purse.mine, content, named=True) if purse else None,
         together=_use(purse.together, content, named=sees_all) if purse else None,
-        standing=standing_of(session, purse.mine.id) if purse else None,
+        standing=standing_of(session, purse.mine.id, request.kind) if purse else None,
         policy=DatasetPolicy.model_validate(dataset.policy),
-        policy_changed=dataset.policy_revision != content.policy_revision,
+        policy_changed=dataset.policy_revision != _policy_revision(content),
     )
+
+
+def _policy_revision(content: Private) -> int:
+    return (content.data if isinstance(content, BlackBoxContent) else content).policy_revision
 
 
 def _of_code(session: Session, request: Request, dataset: Dataset) -> RequestBackground:
@@ -72,9 +77,9 @@ def _of_code(session: Session, request: Request, dataset: Dataset) -> RequestBac
     )
 
 
-def standing_of(session: Session, account_id: str) -> Standing:
+def standing_of(session: Session, account_id: str, kind: str) -> Standing:
     """How an account stands, for people to read."""
-    known = standing(session, account_id)
+    known = standing(session, account_id, kind)
     return Standing(
         account_id=account_id,
         failures=known.failures,
@@ -83,7 +88,7 @@ def standing_of(session: Session, account_id: str) -> Standing:
     )
 
 
-def _use(account: LedgerAccount, content: QueryContent, *, named: bool) -> AccountUse:
+def _use(account: LedgerAccount, content: Private, *, named: bool) -> AccountUse:
     limits = ledger.limits_of(account)
     charge = ledger.charge_of(account, price.cost_of(content, limits.orders_milli))
     return AccountUse(

@@ -107,14 +107,14 @@ def advised(session: Session, caller: Caller, ask: QueryAsk) -> Price:
     quoted = quote(session, caller, ask)
     found: dict[str, object] = {}
     earlier = repository.by_memo(session, quoted.memo_key)
-    if earlier is not None and not _forgotten(session, earlier.id):
+    if earlier is not None and not forgotten(session, earlier.id):
         found["asked_before"] = earlier.id
     if not quoted.price.affordable:
         found["fits"] = largest_that_fits(ask.target, _admits(session, caller, quoted))
     return quoted.price.model_copy(update=found)
 
 
-def _forgotten(session: Session, request_id: str) -> bool:
+def forgotten(session: Session, request_id: str) -> bool:
     """Whether its run publicly ended without an answer: then asking again pays anew."""
     run = run_rows.of_request(session, request_id)
     return run is not None and clock.public_state(run[0]) in FORGOTTEN

@@ -3,8 +3,10 @@
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RequestState
+from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.jobs import QueryContent
 from carrel_site.audit.log import SITE, record
+from carrel_site.code.environments import still_the_same
 from carrel_site.code.queueing import queue_code
 from carrel_site.core.db import insert_rows
 from carrel_site.core.errors import Conflict
@@ -15,8 +17,11 @@ from carrel_site.requests.models import Request
 from carrel_site.requests.moves import move
 from carrel_site.requests.standing import standing
 from carrel_site.runs.models import Run
-from carrel_site.runs.queueing import queue_query
+from carrel_site.runs.queueing import queue_private
 from carrel_site.site import Site
+
+Private = QueryContent | BlackBoxContent
+"""What is answered with noise and paid for."""
 
 
 def queue_approved(session: Session, site: Site, request: Request) -> None:
@@ -27,7 +32,9 @@ def queue_approved(session: Session, site: Site, request: Request) -> None:
     if request.kind == "code":
         queue_code(session, site, request)
         return
-    content = QueryContent.model_validate(request.content)
+    content = private_content(request)
+    if isinstance(content, BlackBoxContent):
+        still_the_same(session, content.environment)
     population = datasets.population_asked_of(session, request.dataset_id, request.requester_id)
     if population is None:
         raise Conflict(
@@ -35,12 +42,23 @@ def queue_approved(session: Session, site: Site, request: Request) -> None:
             advice="Give them access again, or reject the request.",
         )
     mine = ledger.purse(session, population, request.requester_id).mine
-    standing(session, mine.id).refuse(int(request.price["deadline_ms"]))
+    known = standing(session, mine.id, request.kind)
+    if request.kind == "black_box":
+        known.refuse_paused()  # people have decided; those that wait take turns at their worker
+    else:
+        known.refuse(int(request.price["deadline_ms"]))
     reserve_and_queue(session, site, request, content, population)
 
 
+def private_content(request: Request) -> Private:
+    """What a request for a query or a black box covers."""
+    if request.kind == "black_box":
+        return BlackBoxContent.model_validate(request.content)
+    return QueryContent.model_validate(request.content)
+
+
 def reserve_and_queue(
-    session: Session, site: Site, request: Request, content: QueryContent, population_id: str
+    session: Session, site: Site, request: Request, content: Private, population_id: str
 ) -> Run:
     """Reserve at both accounts and queue the run, or raise `BudgetExceeded` and do neither."""
     accounts = ledger.purse(session, population_id, request.requester_id, lock=True)
@@ -54,7 +72,7 @@ def reserve_and_queue(
     request.expires_at = None
     if request not in session:
         insert_rows(session, [request])
-    run = queue_query(session, site, request, accounts.mine.id, deadline_ms)
+    run = queue_private(session, site, request, accounts.mine.id, deadline_ms)
     entries = ledger.reserve(
         session,
         accounts,

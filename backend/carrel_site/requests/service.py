@@ -111,6 +111,10 @@ def edit(
     """Ask something else in place of what was returned or not yet decided; voids its votes."""
     request = own(session, caller, request_id)
     if request.kind != "query":
+        if request.kind == "black_box":
+            raise Conflict(
+                "A black box is not edited.", advice="Withdraw the request and ask anew."
+            )
         raise Conflict(
             "This request is no question.", advice=f"PATCH /code_requests/{request.id} edits it."
         )

@@ -26,6 +26,9 @@ LIVE_MS = 120_000
 """The worker time, by public deadlines, that one account's unfinished runs may hold."""
 
 
+_WHAT = {"query": "private queries", "black_box": "black boxes"}
+
+
 class TooManyRuns(SiteError):
     status, code, title = 429, ErrorCode.RATE_LIMITED, "Too many unfinished runs"
     advice = "Wait until some of your runs have ended, or cancel some."
@@ -38,6 +41,7 @@ class Standing:
     live: int
     """Unfinished runs, and the worker time that they may hold by their public deadlines."""
     live_ms: int
+    what: str = "private queries"
 
     @property
     def extra_rungs(self) -> int:
@@ -46,19 +50,23 @@ class Standing:
 
     def refuse(self, deadline_ms: int) -> None:
         """Raise `KindPaused` or `TooManyRuns` if the account may not run this for now."""
-        if self.failures >= FAILURES_ALLOWED:
-            raise KindPaused(
-                f"{FAILURES_ALLOWED} private queries of this account failed within {WINDOW.days} "
-                "days, so new ones wait until the owner has looked."
-            )
+        self.refuse_paused()
         if self.live and self.live_ms + deadline_ms > LIVE_MS:
             raise TooManyRuns(
                 f"{self.live} of your runs are unfinished; together with this one they could hold "
                 f"the workers for more than {LIVE_MS // 1000} seconds."
             )
 
+    def refuse_paused(self) -> None:
+        """Raise `KindPaused` if too many of the account's runs of this kind failed."""
+        if self.failures >= FAILURES_ALLOWED:
+            raise KindPaused(
+                f"{FAILURES_ALLOWED} {self.what} of this account failed within {WINDOW.days} "
+                "days, so new ones wait until the owner has looked."
+            )
 
-_QUERY = Run.kind == "query"
+
+_KIND = Run.kind == bindparam("kind")
 """People have read the code that others are of: how it ends is theirs to judge."""
 _FAILED = Run.state == RunState.FAILED.value
 _EXCUSED = (
@@ -77,7 +85,7 @@ _LATELY = (
     )
     .where(
         Run.account_id == bindparam("account_id"),
-        _QUERY,
+        _KIND,
         _FAILED | Run.overran,
         Run.closed_at >= bindparam("since", type_=Timestamp),
     )
@@ -88,7 +96,7 @@ _LIVE = (
         func.count().label("live"),
         func.coalesce(func.sum(Run.deadline_ms), 0).label("live_ms"),
     )
-    .where(Run.account_id == bindparam("account_id"), _QUERY, Run.state.in_(runs.LIVE))
+    .where(Run.account_id == bindparam("account_id"), _KIND, Run.state.in_(runs.LIVE))
     .subquery()
 )
 _STANDING = select(
@@ -96,7 +104,11 @@ _STANDING = select(
 ).select_from(_LATELY.join(_LIVE, literal(True)))
 
 
-def standing(session: Session, account_id: str) -> Standing:
-    """How the account stands now."""
-    parameters = {"account_id": account_id, "since": now() - WINDOW}
-    return Standing(*session.connection().execute(_STANDING, parameters).one())
+def standing(session: Session, account_id: str, kind: str = "query") -> Standing:
+    """How the account stands now with one kind of private run: queries, or black boxes.
+
+    A pause is of a kind, and a black box that holds a worker for minutes keeps nobody from asking.
+    """
+    parameters = {"account_id": account_id, "since": now() - WINDOW, "kind": kind}
+    found = session.connection().execute(_STANDING, parameters).one()
+    return Standing(*found, what=_WHAT.get(kind, "runs"))

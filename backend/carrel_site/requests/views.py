@@ -99,6 +99,7 @@ def _assembled(
 ) -> Request:
     content = _CONTENT.validate_python(request.content)
     question = content if isinstance(content, QueryContent) else None
+    priced = not isinstance(content, CodeContent)
     return Request(
         id=request.id,
         kind=content.kind,
@@ -109,11 +110,11 @@ def _assembled(
         state=RequestState(request.state),
         sql=request.sql,
         as_sql=request.sql or (to_sql(question.plan, dataset) if question else ""),
-        target=_TARGET.validate_python(request.target) if question else None,
+        target=_TARGET.validate_python(request.target) if priced else None,
         bounds=UnitBounds.model_validate(request.bounds) if request.bounds else None,
         content=content,
         content_hash=request.content_hash,
-        price=Price.model_validate(request.price) if question else None,
+        price=Price.model_validate(request.price) if priced else None,
         run=run,
         votes=votes,
         votes_needed=request.votes_needed,
@@ -146,15 +147,16 @@ def _round(
 ) -> RequestRound:
     content = _CONTENT.validate_python(row.content)
     question = content if isinstance(content, QueryContent) else None
+    priced = not isinstance(content, CodeContent)
     return RequestRound(
         number=number,
         purpose=row.purpose,
         as_sql=row.sql or (to_sql(question.plan, dataset) if question else ""),
-        target=_TARGET.validate_python(row.target) if question else None,
+        target=_TARGET.validate_python(row.target) if priced else None,
         bounds=question.bounds if question else None,
-        content=content if isinstance(content, CodeContent) else None,
+        content=None if isinstance(content, QueryContent) else content,
         content_hash=row.content_hash,
-        price=Price.model_validate(row.price) if question else None,
+        price=Price.model_validate(row.price) if priced else None,
         asked_at=asked_at,
         replaced_at=ended,
     )

@@ -39,7 +39,7 @@ from carrel_site.site import Site
 
 log = structlog.get_logger(__name__)
 
-QUEUES = ("ingest", "query", "code", "mock")
+QUEUES = ("ingest", "query", "code", "mock", "black_box")
 REPUBLISH_AFTER = timedelta(seconds=2)
 RUN_EXPIRES_AFTER = timedelta(days=1)
 _LOCK = 0x6361_7272_656C

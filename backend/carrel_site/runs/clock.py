@@ -15,7 +15,7 @@ STEPS = 20
 """Progress moves in so many equal steps of the public deadline."""
 LAST_MULTIPLE = 64
 """A query that has not ended by so many of its deadlines never will: six doublings."""
-_LAST_MULTIPLES = {"query": LAST_MULTIPLE, "code": 8}
+_LAST_MULTIPLES = {"query": LAST_MULTIPLE, "code": 8, "black_box": 4}
 LEAST_LIMIT = timedelta(seconds=120)
 """For short deadlines: long enough that three workers may die in turn, a lease of 30 s each."""
 
@@ -41,7 +41,7 @@ def is_hung(run: Run, at: datetime) -> bool:
     """Whether a private run has gone on past all its public clock allows: it is to fail.
 
     Counted from its first claim: a rung that is 64 times its deadline, two minutes at least. For
-    code it is eight times, as its worker ends it at its limits.
+    code it is eight times, as its worker ends it at its limits, and for a black box four.
     """
     if run.kind not in _LAST_MULTIPLES or run.claimed_at is None:
         return False

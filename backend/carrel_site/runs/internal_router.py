@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, Request, Response
 from sqlalchemy.orm import Session
 
 from carrel_protocol.jobs import (
+    BlackBoxSucceeded,
     ClaimRequest,
     CodeEnded,
     Failed,
@@ -78,6 +79,8 @@ def succeeded(
                 service.ingest_succeeded(session, site, worker, run_id, result)
             case CodeEnded():
                 service.code_ended(session, site, worker, run_id, result)
+            case BlackBoxSucceeded():
+                service.black_box_succeeded(session, worker, run_id, result)
             case MockCodeEnded():
                 service.mock_code_ended(session, worker, run_id, result)
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from carrel_protocol.canonical import tagged_hmac
 from carrel_protocol.jobs import IngestJob, Job, MockJob, QueryContent, QueryJob, StorageGrant
 from carrel_protocol.schema import TableSchema
+from carrel_site.black_boxes.jobs import black_box_job
 from carrel_site.code import jobs as code_jobs
 from carrel_site.code import mocking
 from carrel_site.core.clock import now
@@ -138,5 +139,6 @@ _JOBS: Mapping[str, Callable[[Session, Site, Run, str], Job]] = {
     "query": _query_job,
     "ingest": _ingest_job,
     "code": code_jobs.code_job,
+    "black_box": black_box_job,
     "mock_code": mocking.mock_job,
 }

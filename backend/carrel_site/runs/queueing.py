@@ -16,16 +16,16 @@ ATTEMPTS = 3
 """Fixed: retries never depend on what was read."""
 
 
-def queue_query(
+def queue_private(
     session: Session, site: Site, request: Request, account_id: str, deadline_ms: int
 ) -> Run:
-    """A run for an approved request, published once the transaction commits."""
+    """A run for an approved query or black box, published once the transaction commits."""
     return _queue(
         session,
         site,
         Run(
-            kind="query",
-            queue="query",
+            kind=request.kind,
+            queue=request.kind,
             request_id=request.id,
             account_id=account_id,
             deadline_ms=deadline_ms,

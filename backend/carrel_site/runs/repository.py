@@ -98,6 +98,12 @@ _APPROVED = (
 )
 
 
+def held_for(session: Session, request_id: str, run_id: str) -> int:
+    """How many accounts hold a reservation of the request for this run that has not ended."""
+    found = select(_HELD).where(Request.id == request_id)
+    return int(session.execute(found, {"run_id": run_id}).scalar_one())
+
+
 class Approved(NamedTuple):
     """What a run's claim rests on."""
 

@@ -42,7 +42,7 @@ def list_runs(
     overran: Annotated[
         bool | None, Query(description="Went on past its deadline: for owners and auditors.")
     ] = None,
-    kind: Literal["query", "code", "ingest"] | None = None,
+    kind: Literal["query", "code", "black_box", "ingest"] | None = None,
 ) -> Page[RunSummary]:
     """Runs, queued last first: one's own on the public clock; owners and auditors see all, as
     they are, those that lay out uploads too."""
@@ -134,7 +134,8 @@ def get_run_diagnostics(run_id: str, site: SiteDep) -> RunDiagnostics:
         run = repository.get(session, run_id)
         if run is None:
             raise NotFound("There is no such run.")
-        known = standing_of(session, run.account_id) if run.account_id is not None else None
+        kind = "black_box" if run.kind == "black_box" else "query"
+        known = standing_of(session, run.account_id, kind) if run.account_id else None
         return views.diagnostics(run).model_copy(update={"standing": known})
 
     return site.db.read(work)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from carrel_protocol import PROTOCOL_VERSION
 from carrel_protocol.api.requests import RunState
 from carrel_protocol.jobs import (
+    BlackBoxSucceeded,
     ClaimRequest,
     CodeEnded,
     Failed,
@@ -132,6 +133,19 @@ def query_succeeded(
     outputs.record_answer(session, run, result.answer, now())
     # The rung is chosen once the answer is written, so that only the commit is left to do.
     cells = len(result.answer.keys) * len(result.answer.measures)
+    finish(session, run, RunState.SUCCEEDED, now(), margin=COMMIT_MARGIN + cells * CELL_MARGIN)
+
+
+def black_box_succeeded(
+    session: Session, worker: WorkerIdentity, run_id: str, result: BlackBoxSucceeded
+) -> None:
+    """Record a black box's one output, to be shown when its rung comes."""
+    run = _held(repository.lock(session, run_id), worker, result.epoch, result.claim_token)
+    _expect(run, result.kind)
+    run.cpu_ms, run.wall_ms = result.cpu_ms, result.wall_ms
+    run.overran = result.wall_ms > run.deadline_ms
+    outputs.record_answer(session, run, result.answer, now())
+    cells = len(result.answer.values)
     finish(session, run, RunState.SUCCEEDED, now(), margin=COMMIT_MARGIN + cells * CELL_MARGIN)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.common import Person, SignedHead
 from carrel_protocol.api.requests import OutputState, Run, RunDiagnostics, RunState, RunSummary
+from carrel_protocol.black_box import BlackBoxAnswer
 from carrel_site.audit.anchors import signed_head
 from carrel_site.core.security import Signer
 from carrel_site.outputs.models import Output
@@ -19,6 +20,7 @@ def public(
 ) -> Run:
     """The run on its public clock, with its answer and receipt once those are visible."""
     shown = output if output is not None and answers(run, output) else None
+    boxed = run.kind == "black_box"
     out = output is not None and has_left(run, output)
     return Run(
         id=run.id,
@@ -28,7 +30,8 @@ def public(
         queued_at=run.queued_at,
         deadline_ms=run.deadline_ms,
         finished_at=_public_end(run),
-        answer=QueryAnswer.model_validate(shown.answer) if shown is not None else None,
+        answer=QueryAnswer.model_validate(shown.answer) if shown and not boxed else None,
+        black_box=BlackBoxAnswer.model_validate(shown.answer) if shown and boxed else None,
         receipt=receipt if out else None,
         output=output_state(run, output),
     )

@@ -248,6 +248,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/black_box_prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Price
+         * @description What a black box would cost and leave, and what would fit. Asks and reserves nothing.
+         */
+        post: operations["price_black_box"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/black_box_requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create
+         * @description Ask. 200 and `reused` when the same was asked before: its answer costs nothing again.
+         */
+        post: operations["create_black_box_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/budgets": {
         parameters: {
             query?: never;
@@ -2498,6 +2538,193 @@ export interface components {
             op: "between";
         };
         /**
+         * BlackBoxAnswer
+         * @description What leaves: one number a coordinate, with an interval for the noise alone.
+         *
+         *     The interval does not cover how far the mean over blocks is from the function of all the data.
+         */
+        BlackBoxAnswer: {
+            /**
+             * Aggregate
+             * @default mean
+             * @constant
+             */
+            aggregate: "mean";
+            /** Blocks */
+            blocks: number;
+            /** Confidence */
+            confidence: number;
+            /** High */
+            high: number[];
+            /**
+             * Kind
+             * @default black_box
+             * @constant
+             */
+            kind: "black_box";
+            /** Low */
+            low: number[];
+            /** Noise */
+            noise: components["schemas"]["Noise"][];
+            /** Released */
+            released: (number | string)[];
+            /** Values */
+            values: number[];
+        };
+        /**
+         * BlackBoxAsk
+         * @description A function to run on blocks of a dataset's units, and how private their mean must be.
+         */
+        BlackBoxAsk: {
+            /**
+             * Alias
+             * @default df
+             */
+            alias: string;
+            /**
+             * Blocks
+             * @default 100
+             */
+            blocks: number;
+            /**
+             * Cpu Seconds
+             * @default 5
+             */
+            cpu_seconds: number;
+            /** Dataset */
+            dataset: string;
+            entry: components["schemas"]["FunctionEntry"];
+            /**
+             * Environment
+             * @default default
+             */
+            environment: string;
+            /** Files */
+            files: components["schemas"]["SourceFile"][];
+            output: components["schemas"]["OutputVector"];
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            };
+            /** Target */
+            target: components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"];
+            /**
+             * Wall Seconds
+             * @default 10
+             */
+            wall_seconds: number;
+        };
+        /**
+         * BlackBoxContent
+         * @description All that a request for a black box covers.
+         */
+        BlackBoxContent: {
+            /**
+             * Aggregate
+             * @default mean
+             * @constant
+             */
+            aggregate: "mean";
+            /** Blocks */
+            blocks: number;
+            /** Claimed */
+            claimed: components["schemas"]["Claimed"][];
+            /**
+             * Confidence
+             * @default 0.95
+             */
+            confidence: number;
+            data: components["schemas"]["CodeData"];
+            entry: components["schemas"]["FunctionEntry"];
+            environment: components["schemas"]["CodeEnvironment"];
+            /** Files */
+            files: components["schemas"]["SourceFile"][];
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "black_box";
+            limits: components["schemas"]["RunLimits"];
+            /**
+             * Mechanism Version
+             * @default 1
+             */
+            mechanism_version: number;
+            /** Noise */
+            noise: components["schemas"]["Noise"][];
+            output: components["schemas"]["OutputVector"];
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            };
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /** Requester */
+            requester: string;
+        };
+        /** BlackBoxRequestCreate */
+        BlackBoxRequestCreate: {
+            /**
+             * Alias
+             * @default df
+             */
+            alias: string;
+            /**
+             * Blocks
+             * @default 100
+             */
+            blocks: number;
+            /**
+             * Cpu Seconds
+             * @default 5
+             */
+            cpu_seconds: number;
+            /** Dataset */
+            dataset: string;
+            entry: components["schemas"]["FunctionEntry"];
+            /**
+             * Environment
+             * @default default
+             */
+            environment: string;
+            /** Files */
+            files: components["schemas"]["SourceFile"][];
+            output: components["schemas"]["OutputVector"];
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            };
+            /**
+             * Purpose
+             * @default
+             */
+            purpose: string;
+            /**
+             * Review
+             * @default false
+             */
+            review: boolean;
+            /** Target */
+            target: components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"];
+            /**
+             * Wall Seconds
+             * @default 10
+             */
+            wall_seconds: number;
+        };
+        /**
          * BooleanColumn
          * @description True or false; stored as 1 and 0.
          */
@@ -4072,6 +4299,24 @@ export interface components {
          * @enum {string}
          */
         OutputState: "held" | "released" | "withheld";
+        /**
+         * OutputVector
+         * @description What each block returns, as far as it counts: so many numbers, each within its bounds.
+         *
+         *     All of it is public, and none of it may come from the private data. `steps`: into how many
+         *     equal steps the range of each number is divided; what a block returns counts as the nearest.
+         */
+        OutputVector: {
+            /** Lower */
+            lower: number[];
+            /**
+             * Steps
+             * @default 1048576
+             */
+            steps: number;
+            /** Upper */
+            upper: number[];
+        };
         /** OwnerWithKey */
         OwnerWithKey: {
             key: components["schemas"]["ApiKeyWithSecret"];
@@ -4351,7 +4596,7 @@ export interface components {
             in_words: string;
             /** Noise */
             noise: components["schemas"]["Noise"][];
-            plan: components["schemas"]["QueryPlan"];
+            plan: components["schemas"]["QueryPlan"] | null;
             /** Rho */
             rho: number | null;
             /** Share */
@@ -4627,7 +4872,7 @@ export interface components {
             as_sql: string;
             bounds?: components["schemas"]["UnitBounds"] | null;
             /** Content */
-            content: components["schemas"]["QueryContent"] | components["schemas"]["CodeContent"];
+            content: components["schemas"]["QueryContent"] | components["schemas"]["CodeContent"] | components["schemas"]["BlackBoxContent"];
             /** Content Hash */
             content_hash: string;
             /**
@@ -4654,7 +4899,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "query" | "code";
+            kind: "query" | "code" | "black_box";
             price: components["schemas"]["Price"] | null;
             /** Purpose */
             purpose: string;
@@ -4752,7 +4997,8 @@ export interface components {
              */
             asked_at: string;
             bounds: components["schemas"]["UnitBounds"] | null;
-            content?: components["schemas"]["CodeContent"] | null;
+            /** Content */
+            content?: components["schemas"]["CodeContent"] | components["schemas"]["BlackBoxContent"] | null;
             /** Content Hash */
             content_hash: string;
             /** Number */
@@ -4789,7 +5035,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "query" | "code";
+            kind: "query" | "code" | "black_box";
             output_state?: components["schemas"]["OutputState"] | null;
             /** Purpose */
             purpose: string;
@@ -4871,6 +5117,7 @@ export interface components {
          */
         Run: {
             answer?: components["schemas"]["QueryAnswer"] | null;
+            black_box?: components["schemas"]["BlackBoxAnswer"] | null;
             /** Deadline Ms */
             deadline_ms: number;
             /** Finished At */
@@ -5039,7 +5286,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "query" | "ingest" | "code";
+            kind: "query" | "ingest" | "code" | "black_box";
             /** Overran */
             overran: boolean | null;
             /** Progress */
@@ -6792,6 +7039,219 @@ export interface operations {
             };
             /** @description There is no such thing, or you may not see it. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    price_black_box: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlackBoxAsk"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Price"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_black_box_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlackBoxRequestCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14791,7 +15251,7 @@ export interface operations {
                 failed?: boolean | null;
                 /** @description Went on past its deadline: for owners and auditors. */
                 overran?: boolean | null;
-                kind?: ("query" | "code" | "ingest") | null;
+                kind?: ("query" | "code" | "black_box" | "ingest") | null;
             };
             header?: never;
             path?: never;

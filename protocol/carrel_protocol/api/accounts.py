@@ -124,8 +124,9 @@ class Worker(Received):
 class WorkerCreate(Sent):
     name: Label
     queues: tuple[
-        Annotated[str, StringConstraints(pattern=r"^(ingest|query|code|mock|train)$")], ...
-    ] = Field(min_length=1, max_length=4)
+        Annotated[str, StringConstraints(pattern=r"^(ingest|query|code|mock|black_box|train)$")],
+        ...,
+    ] = Field(min_length=1, max_length=6)
 
 
 class WorkerWithSecret(Worker):

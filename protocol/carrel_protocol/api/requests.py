@@ -10,6 +10,7 @@ from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.common import Person, Role, SignedHead
 from carrel_protocol.api.datasets import DatasetPolicy
 from carrel_protocol.base import READABLE, Received, Sent, Text
+from carrel_protocol.black_box import BlackBoxAnswer, BlackBoxContent
 from carrel_protocol.code import CodeContent
 from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
@@ -92,7 +93,8 @@ class Price(Received):
     deadline_ms: int
     affordable: bool
     approval: Literal["automatic", "review"]
-    plan: QueryPlan
+    plan: QueryPlan | None
+    """None for a black box."""
     in_words: str
     fits: PrivacyTarget | None = None
     """Beside a price that cannot be paid: the most exact target of the same kind that can.
@@ -147,13 +149,15 @@ class Run(Received):
     deadline_ms: int
     finished_at: datetime | None
     answer: QueryAnswer | None = None
+    black_box: BlackBoxAnswer | None = None
+    """The answer of a black box."""
     receipt: SignedHead | None = None
     output: OutputState | None = None
     """Of a run of code, once its end is public: held while people look at what it returned."""
 
 
-RequestKind = Literal["query", "code"]
-Content = Annotated[QueryContent | CodeContent, Field(discriminator="kind")]
+RequestKind = Literal["query", "code", "black_box"]
+Content = Annotated[QueryContent | CodeContent | BlackBoxContent, Field(discriminator="kind")]
 
 
 class Request(Received):
@@ -199,8 +203,8 @@ class RequestRound(Received):
     """The question in SQL, whichever way it was asked; empty for code."""
     target: PrivacyTarget | None
     bounds: UnitBounds | None
-    content: CodeContent | None = None
-    """Of code: its program and all else that was asked."""
+    content: CodeContent | BlackBoxContent | None = None
+    """Of code and of a black box: its program and all else that was asked."""
     content_hash: str
     price: Price | None
     asked_at: datetime
@@ -294,7 +298,7 @@ class RunSummary(Received):
     """A row of the list of runs: on the public clock, but as they are for owners and auditors."""
 
     id: str
-    kind: Literal["query", "ingest", "code"]
+    kind: Literal["query", "ingest", "code", "black_box"]
     state: RunState
     request_id: str | None
     version_id: str | None

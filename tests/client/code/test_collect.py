@@ -236,7 +236,7 @@ def registered(df):
         (own_module, "from tests.client.code import helpers", "not in the environment"),
         (CUT, "return df[df.age >= CUT]", "CUT means something else in another part"),
         (uses_cached, "return cached(df)", "cached is a _lru_cache_wrapper from outside"),
-        (registered, "@keep", "decorator beside carrel.function"),
+        (registered, "@keep", "decorator beside carrel's own"),
         (with_rates, "return df.drugexp * RATES", "RATES is a ndarray"),
         (lambda df: df, "lambda df: df", "a lambda has no name"),
     ],

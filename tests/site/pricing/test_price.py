@@ -7,9 +7,15 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from carrel_protocol.jobs import Claimed
 from carrel_protocol.plan import Aggregate, QueryPlan
-from carrel_protocol.privacy import AccuracyTarget, EpsilonTarget, Noise, PrivacyTarget, RhoTarget
+from carrel_protocol.privacy import (
+    AccuracyTarget,
+    Claimed,
+    EpsilonTarget,
+    Noise,
+    PrivacyTarget,
+    RhoTarget,
+)
 from carrel_protocol.schema import (
     CategoryColumn,
     DeclaredSize,

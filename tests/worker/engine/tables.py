@@ -11,9 +11,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from carrel_protocol.jobs import Claimed, QueryContent
+from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import QueryPlan
-from carrel_protocol.privacy import Noise
+from carrel_protocol.privacy import Claimed, Noise
 from carrel_protocol.schema import (
     Column,
     DeclaredSize,

@@ -16,9 +16,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from carrel_protocol.jobs import Claimed, QueryContent
+from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import Aggregate, QueryPlan
-from carrel_protocol.privacy import Noise
+from carrel_protocol.privacy import Claimed, Noise
 from carrel_protocol.schema import IntegerColumn, TableSchema, UnitBounds
 from carrel_protocol.sensitivity import lower
 from carrel_worker.executors.query import NoiseMismatch, NoiseTooSmall, exact, execute

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from carrel_protocol.jobs import Claimed
 from carrel_protocol.plan import (
     Aggregate,
     Arithmetic,
@@ -20,7 +19,7 @@ from carrel_protocol.plan import (
     QueryPlan,
     TextLiteral,
 )
-from carrel_protocol.privacy import Noise
+from carrel_protocol.privacy import Claimed, Noise
 from carrel_protocol.schema import (
     MAX_ABS_STORED,
     BooleanColumn,

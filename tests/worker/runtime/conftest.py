@@ -65,7 +65,7 @@ def start_worker(
     token.write_text(TOKEN + "\n")
     program = worker_program(
         "worker",
-        "query,ingest,code,mock",
+        "query,ingest,code,mock,black_box",
         concurrency,
         site_url=site.url,
         token_file=token,

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from carrel_protocol.jobs import Claimed, QueryContent
+from carrel_protocol.jobs import QueryContent
 from carrel_protocol.plan import Aggregate, QueryPlan
-from carrel_protocol.privacy import Noise
+from carrel_protocol.privacy import Claimed, Noise
 from carrel_protocol.schema import DeclaredSize, IntegerColumn, TableSchema
 from carrel_worker.tables.codes import code_type
 from carrel_worker.tables.layout import new_table

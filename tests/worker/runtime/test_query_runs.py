@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from carrel_protocol.jobs import Claimed
 from carrel_protocol.plan import ColumnRef, Comparison, IntegerLiteral, Not, QueryPlan
+from carrel_protocol.privacy import Claimed
 from tests.embedded.procs import eventually
 from tests.worker.runtime.conftest import RunningWorker
 from tests.worker.runtime.jobs import content, grant, lay_out, query_job

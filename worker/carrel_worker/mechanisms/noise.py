@@ -11,8 +11,7 @@ from typing import Any
 
 import opendp.prelude as dp
 
-from carrel_protocol.jobs import Claimed
-from carrel_protocol.privacy import Noise
+from carrel_protocol.privacy import Claimed, Noise
 from carrel_protocol.sensitivity import Primitive
 
 dp.enable_features("contrib")

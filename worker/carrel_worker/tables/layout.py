@@ -109,12 +109,12 @@ class TableFile:
 
 @contextmanager
 def new_table(
-    target: Path, columns: Iterable[Column], rows: int, units: int
+    target: Path, columns: Iterable[Column], rows: int, units: int, *, durable: bool = True
 ) -> Iterator[TableFile]:
     """Write a table of known size; it appears at `target` complete, or not at all.
 
     The caller writes every value of every array, once. The bytes are on disk before the file
-    gets its name.
+    gets its name, unless it need not be `durable`.
     """
     types = {_STARTS: np.dtype("<i8"), **{_entry(c.name): code_type(c) for c in columns}}
     sizes = {name: (units + 1 if name == _STARTS else rows) for name in types}
@@ -142,9 +142,11 @@ def new_table(
             if table.missing:
                 raise RuntimeError(f"{table.missing} values of the table were not written")
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         partial.replace(target)
-        _sync_directory(target.parent)
+        if durable:
+            _sync_directory(target.parent)
     finally:
         partial.unlink(missing_ok=True)
 

@@ -51,7 +51,7 @@ def approved(
         content.environment.name, content.environment.lock_hash, environments_dir
     )
     with ExitStack() as stack:
-        work = stack.enter_context(_work_directory(work_dir))
+        work = stack.enter_context(work_directory(work_dir))
         mounts, data = [], {}
         for each, grant in zip(content.data, job.data, strict=True):
             drop.lend(storage.verified(grant))
@@ -69,7 +69,7 @@ def made_up(code: MockCode, environments_dir: Path, work_dir: Path) -> Iterator[
     environment = environments.find(
         code.environment.name, code.environment.lock_hash, environments_dir
     )
-    with _work_directory(work_dir) as work:
+    with work_directory(work_dir) as work:
         mounts = []
         for each in code.data:
             mounts.append(_file(work, each.alias, tables.SCHEMA, schema_file(each.table)))
@@ -90,7 +90,8 @@ def _program(code: CodeContent | MockCode, environment: EnvironmentDir) -> Progr
 
 
 @contextmanager
-def _work_directory(work_dir: Path) -> Iterator[Path]:
+def work_directory(work_dir: Path) -> Iterator[Path]:
+    """A directory for one run, that the sandbox's user may pass through; gone afterwards."""
     with tempfile.TemporaryDirectory(dir=work_dir) as directory:
         Path(directory).chmod(0o711)
         yield Path(directory)

@@ -9,6 +9,7 @@ by its format's own rules, and what is kept is our own writing of what was read.
 
 import hashlib
 import re
+from collections.abc import Container
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -47,9 +48,17 @@ class _Entry:
     end: int
 
 
-def parse(payload: bytes, *, output_bytes: int) -> tuple[Result, ...]:
-    """The items. Raises `BadResult`, `TooLarge` for more than `output_bytes` together."""
+def parse(
+    payload: bytes, *, output_bytes: int, kinds: Container[ItemKind] = tuple(MEDIA_TYPES)
+) -> tuple[Result, ...]:
+    """The items. Raises `BadResult`, `TooLarge` for more than `output_bytes` together.
+
+    kinds: an item of another is refused before anything is decoded.
+    """
     entries, blobs = _entries(payload)
+    for entry in entries:
+        if entry.kind not in kinds:
+            raise BadResult(f"'{entry.name}' is a {entry.kind}")
     total = sum(entry.end - entry.begin for entry in entries)
     if total > output_bytes:
         raise TooLarge(f"{total} bytes were returned; at most {output_bytes} are let out")

@@ -1,0 +1,47 @@
+"""Private black boxes: pricing one and asking for one."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from carrel_protocol.api.requests import Purpose
+from carrel_protocol.base import Sent
+from carrel_protocol.black_box import MAX_BLOCKS, OutputVector
+from carrel_protocol.code import (
+    MAX_FILES,
+    EnvironmentName,
+    FunctionEntry,
+    Identifier,
+    ParameterValue,
+    SourceFile,
+)
+from carrel_protocol.privacy import PrivacyTarget
+
+BlockSeconds = Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)]
+
+
+class BlackBoxAsk(Sent):
+    """A function to run on blocks of a dataset's units, and how private their mean must be."""
+
+    dataset: str = Field(min_length=1, max_length=200)
+    """The dataset's id or name."""
+    alias: Identifier = "df"
+    """The function's parameter that a block's table is given to."""
+    entry: FunctionEntry
+    files: tuple[SourceFile, ...] = Field(min_length=1, max_length=MAX_FILES)
+    parameters: dict[Identifier, ParameterValue] = Field(default={}, max_length=50)
+    environment: EnvironmentName = "default"
+    blocks: int = Field(default=100, ge=2, le=MAX_BLOCKS)
+    output: OutputVector
+    target: PrivacyTarget
+    """For all numbers together; an accuracy is meant of each number of the output."""
+    cpu_seconds: BlockSeconds = 5.0
+    """Of one block. Starting Python and importing pandas are part of it: about a second."""
+    wall_seconds: BlockSeconds = 10.0
+    """Of one block: well above its CPU seconds, so that no busy machine decides what counts."""
+
+
+class BlackBoxRequestCreate(BlackBoxAsk):
+    purpose: Purpose = ""
+    review: bool = False
+    """Ask for a person's approval even where policy would approve at once."""

@@ -1,0 +1,126 @@
+"""Black boxes from the client: priced, tried, asked, answered, against a real site."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+import carrel
+from tests.client.code.conftest import Online
+from tests.client.code.test_code import mock_item
+from tests.site.code.conftest import admit
+from tests.site.code.test_black_boxes import Boxes
+
+OLD = 65
+
+
+def shares(df: Any, age_from: int = OLD) -> Any:
+    return [df["age"].mean(), (df["age"] >= age_from).mean()]
+
+
+VECTOR = carrel.Vector(2, lower=0, upper=[100, 1], steps=1000)
+
+
+def boxed(online: Online, **options: Any) -> carrel.BlackBox:
+    asked = {"blocks": 5, "output": VECTOR, "epsilon": 1.0, "wall_seconds": 0.1, "cpu_seconds": 0.1}
+    return carrel.black_box(data=online.dataset, **(asked | options))(shares)
+
+
+def test_the_price_comes_before_anything(online: Online) -> None:
+    price = boxed(online).price()
+    assert price.epsilon == pytest.approx(1.0)
+    assert price.approval == "review"
+    assert set(price.plus_minus) == {"[0]", "[1]"}
+    assert "mean over 5 blocks of shares() of shares.py" in str(price)
+    dearer = boxed(online).price(epsilon=2.0, age_from=70)
+    assert dearer.share > price.share
+    rho = boxed(online, epsilon=None, rho=0.1).price()
+    assert rho.rho == pytest.approx(0.1)
+
+
+def test_from_the_asking_to_the_numbers(online: Online) -> None:
+    boxes = Boxes(online.code, admit(online.code.app, "boxer", "black_box"))
+    with pytest.raises(carrel.ReviewRequired) as waiting:
+        boxed(online).run("how old they are")
+    request = waiting.value.request
+    assert isinstance(request, carrel.BlackBoxRequest)
+    shown = online.reviewer.requests[request.id]
+    assert "def shares(df" in str(shown)
+    assert "blocks" in str(shown)
+    shown.approve()
+    job = boxes.claim(request.refresh().data.model_dump(mode="json"))
+    assert dict(job.content.parameters) == {"age_from": OLD}
+    assert "OLD = 65" in job.content.files[0].text
+    assert boxes.answer(job).is_success
+    boxes.due(job.run_id)
+    result = online.researcher.requests[request.id].wait(30, progress=False)
+    assert isinstance(result, carrel.BlackBoxResult)
+    assert list(result) == [41.5, 0.25]
+    assert (result.low, result.high) == ((30.0, -0.5), (50.0, 1.0))
+    assert result[0] == 41.5
+    assert len(result) == result.answer.blocks - 3
+    assert result.cost.epsilon == pytest.approx(1.0)
+    assert "41.5" in str(result)
+    assert "Noise only" in str(result)
+    assert "<table" in result._repr_html_()
+    assert result.receipt is not None
+    again = boxed(online).run()
+    assert list(again) == [41.5, 0.25]
+    assert again.cost.share == 0
+
+
+@pytest.mark.parametrize(
+    ("returned", "counts"),
+    [([50, 2.0], [50.0, 1.0]), ([-3, 0.5], [0.0, 0.5]), ([50], None), ("text", None), (None, None)],
+)
+def test_a_try_tells_what_a_block_would_count_as(
+    online: Online, returned: Any, counts: list[float] | None
+) -> None:
+    content = json.dumps(returned).encode()
+    thread = online.serve(
+        lambda run_id: online.end_mock(run_id, [mock_item("result", "value", content)]) and None
+    )
+    if counts is None:
+        with pytest.raises(carrel.MockFailed, match="2 finite numbers are expected"):
+            boxed(online).mock(rows=20)
+    else:
+        assert boxed(online).mock(rows=20) == pytest.approx(counts)
+    thread.join()
+
+
+def test_a_black_box_is_the_plain_function_here(online: Online) -> None:
+    import pandas as pd  # noqa: PLC0415
+
+    assert boxed(online)(pd.DataFrame({"age": [60, 70]})) == [65.0, 0.5]
+
+
+def test_mistakes_are_told_here(online: Online) -> None:
+    with pytest.raises(carrel.InvalidInput, match="2 numbers, and 3 for upper"):
+        carrel.Vector(2, lower=0, upper=[1, 2, 3])
+    with pytest.raises(carrel.InvalidInput, match="steps"):
+        carrel.Vector(1, lower=1, upper=1)
+    with pytest.raises(carrel.InvalidInput, match="data"):
+        carrel.black_box(output=VECTOR)
+    with pytest.raises(carrel.InvalidInput, match="no privacy"):
+        boxed(online, epsilon=None).price()
+    with pytest.raises(carrel.InvalidInput, match="Choose one"):
+        boxed(online, rho=1.0)
+    with pytest.raises(carrel.InvalidInput, match="no parameter 'age'"):
+        boxed(online).price(age=3)
+    with pytest.raises(carrel.InvalidInput, match="'epsilon'"):
+        carrel.black_box(data=online.dataset, output=VECTOR)(_taken)
+    with pytest.raises(carrel.InvalidInput, match="3600 s is the most"):
+        boxed(online, blocks=1000, wall_seconds=9).price()
+    assert math.isfinite(VECTOR.step(1))
+
+
+def _taken(df: Any, epsilon: float = 1) -> Any:
+    return [epsilon, len(df)]
+
+
+def test_a_request_is_not_edited(online: Online) -> None:
+    request = boxed(online).submit("to see")
+    with pytest.raises(carrel.InvalidInput, match="not edited"):
+        request.edit(purpose="x")
+    assert request.withdraw().state == "withdrawn"
