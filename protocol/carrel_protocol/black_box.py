@@ -129,7 +129,8 @@ class OutputVector(Sent):
     def mean(self, coordinate: int, summed: float, blocks: int) -> float:
         """A (noisy) sum over blocks as a mean in the output's own unit, within its bounds."""
         value = self.lower[coordinate] + summed * self.step(coordinate) / blocks
-        return min(max(value, self.lower[coordinate]), self.upper[coordinate])
+        # Plus zero: a database's numbers have no negative one, and an answer is stored as it is.
+        return min(max(value, self.lower[coordinate]), self.upper[coordinate]) + 0.0
 
 
 class BlackBoxProgram(Sent):

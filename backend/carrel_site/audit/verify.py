@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.answers import QueryAnswer
 from carrel_protocol.api.common import SignedHead
+from carrel_protocol.black_box import BlackBoxAnswer
 from carrel_protocol.canonical import tagged_hash
 from carrel_site.audit import journalled as journalled_spends
 from carrel_site.audit import repository
@@ -265,7 +266,9 @@ def _digest(output: Output) -> str:
     """The digest of what is stored of an output."""
     if output.items is not None:
         return tagged_hash("output/1", exact(output.items))
-    body = QueryAnswer.model_validate(output.answer).model_dump(mode="json")
+    boxed = (output.answer or {}).get("kind") == "black_box"
+    model = BlackBoxAnswer if boxed else QueryAnswer
+    body = model.model_validate(output.answer).model_dump(mode="json")
     return tagged_hash("answer/1", exact(body))
 
 

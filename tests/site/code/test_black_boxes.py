@@ -11,6 +11,7 @@ import pytest
 from carrel_protocol.api.datasets import DatasetPolicy
 from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.jobs import BlackBoxJob
+from carrel_site.audit.verify import verify
 from carrel_site.pricing.black_box import price_black_box
 from carrel_site.pricing.deadlines import black_box_deadline_ms
 from tests.factories import Member, make_access, make_dataset, make_version
@@ -195,6 +196,10 @@ def test_from_the_asking_to_the_answer(boxes: Boxes) -> None:
     assert boxes.spent() == [("reserve", 2), ("settle", 2)]
     again = code.run(run_id)
     assert again["receipt"] is not None
+    # And the log can be checked with a black box's answer in it.
+    site = code.app.site
+    found = site.db.transact(lambda session: verify(session, [], site.signer.public))
+    assert found.answers == 1
     (listed,) = code.ok(researcher, "GET", "/runs?kind=black_box")["items"]
     assert listed["id"] == run_id
 
