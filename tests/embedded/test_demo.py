@@ -11,6 +11,7 @@ import pytest
 
 from tests.embedded.procs import alive, descendants, eventually
 from tests.embedded.running import CARREL, START_SECONDS
+from tests.fixtures.programs import require_program
 
 
 @pytest.mark.timeout(600)
@@ -51,3 +52,19 @@ def test_it_answers_stays_up_and_goes_with_the_process_that_started_it(tmp_path:
     assert again.returncode == 0, again.stdout + again.stderr
     assert "passwords" not in again.stdout
     assert "it was asked before" in again.stdout
+
+
+@pytest.mark.timeout(600)
+def test_code_is_tried_read_run_held_released_and_fetched(tmp_path: Path) -> None:
+    require_program("bwrap", "bubblewrap")
+    command = [*CARREL, "demo", "--data-dir", str(tmp_path / "demo"), "--once", "--code"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stdout + shown.stderr
+    said = shown.stdout
+    steps = ("spending.mock()", "submitted", "approves it", "is held", "releases it", "released")
+    places = [said.index(step) for step in steps]
+    assert places == sorted(places)
+    # Public data: the true means are 1,259.66 and 1,302.44 dollars, rounded by the reviewer.
+    table = said[said.index("request.wait().value") :]
+    assert re.search(r"False +1260\.0", table), table
+    assert re.search(r"True +1300\.0", table), table
