@@ -13,7 +13,7 @@ interface Props {
 /** What differs between two rounds of a program: purpose, files, parameters, how far it reaches. */
 export function CodeChanges({ before, after }: Props) {
   const [old, now] = [before.content, after.content];
-  if (!old || !now) return null;
+  if (old?.kind !== "code" || now?.kind !== "code") return null;
   const pairs: [title: string, from: string, to: string][] = [
     ["Begins with", programTitle(old), programTitle(now)],
     ["Parameters", parametersInWords(old), parametersInWords(now)],
