@@ -18,6 +18,12 @@ type Price = components["schemas"]["Price"];
 
 /** A request that runs a program. People have to read it and what it returns; it has no price. */
 export type CodeRequest = RequestFull & { kind: "code"; content: CodeContent };
+/** A request of a private black box: its program is read as code is, and it has a price. */
+export type BlackBoxRequest = RequestFull & {
+  kind: "black_box";
+  content: components["schemas"]["BlackBoxContent"];
+  price: NonNullable<RequestFull["price"]>;
+};
 type Asked = Pick<RequestFull, "kind"> & { content: { kind: string }; price: unknown };
 /** A question, answered with noise and paid from a budget. */
 export type Question<R extends Asked> = R & {
@@ -29,6 +35,10 @@ export type QuestionRequest = Question<RequestFull>;
 
 export function isCode(request: RequestFull): request is CodeRequest {
   return request.kind === "code";
+}
+
+export function isBlackBox(request: RequestFull): request is BlackBoxRequest {
+  return request.kind === "black_box" && request.price !== null;
 }
 
 export function isQuestion<R extends Asked>(request: R): request is Question<R> {

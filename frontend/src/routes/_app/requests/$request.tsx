@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 
-import { isCode, isQuestion, requestQuery, type QuestionRequest, type RequestFull } from "@/api/requests";
+import { isBlackBox, isCode, isQuestion, requestQuery, type QuestionRequest, type RequestFull } from "@/api/requests";
 import { useSession } from "@/api/session";
 import { CopyButton } from "@/components/CopyButton";
 import { ErrorState } from "@/components/ErrorState";
@@ -39,6 +39,7 @@ export const Route = createFileRoute("/_app/requests/$request")({
 
 // Code is read with its colours, written in an editor: only where there is code.
 const CodeMain = lazy(() => import("./-code/CodeMain"));
+const BlackBox = lazy(() => import("./-code/BlackBox"));
 const FoundList = lazy(() => import("./-code/FoundList"));
 
 /** How often a run on its way is looked at: its end is told by an event, its progress is not. */
@@ -104,6 +105,11 @@ function Conversation({ request }: { request: RequestFull }) {
       />
       <div className={classes.page}>
         <div className={classes.main}>
+          {isBlackBox(request) && (
+            <Suspense fallback={<LoadingState what="the program" rows={9} />}>
+              <BlackBox request={request} />
+            </Suspense>
+          )}
           {isCode(request) ? (
             <Suspense fallback={<LoadingState what="the program" rows={9} />}>
               <CodeMain

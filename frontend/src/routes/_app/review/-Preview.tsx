@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 
 import { codeReviewQuery } from "@/api/code";
-import { isCode, isQuestion, requestQuery, type CodeRequest, type Decision, type RequestFull } from "@/api/requests";
+import { isBlackBox, isCode, isQuestion, requestQuery, type CodeRequest, type Decision, type RequestFull } from "@/api/requests";
 import { useSession } from "@/api/session";
 import { FileView } from "@/components/code/FileView";
 import { LEVEL_LOOK, LEVELS } from "@/components/code/levels";
@@ -15,6 +15,7 @@ import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
 import { PlanInWords } from "@/components/PlanInWords";
+import { BlackBoxProgram } from "../requests/-code/BlackBox";
 import { Weigh } from "../requests/-Weigh";
 import { mayVote } from "../requests/-voting";
 import { programTitle, saysMore, sqlOf, titleOf, wordsOf } from "../requests/-words";
@@ -70,6 +71,7 @@ export function Preview({ id, onShown, onDecide }: Props) {
             </>
           )}
           {isCode(data) && <Program request={data} />}
+          {isBlackBox(data) && <BlackBoxProgram request={data} />}
           {mayVote(data, user) ? (
             <Group gap="sm" className={classes.votes ?? ""}>
               <Button onClick={() => onDecide("approve", data)}>Approve…</Button>
