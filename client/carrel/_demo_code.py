@@ -43,6 +43,23 @@ def _fetch(site: carrel.Site) -> None:
     )
     result = request.wait(progress=False)
     print(f">>> request.wait().value             # private rows, released\n{result.value}")
+    _price_a_black_box(site)
+
+
+def _price_a_black_box(site: carrel.Site) -> None:
+    output = carrel.Vector(1, lower=0, upper=2000)
+
+    @carrel.black_box(data=site.datasets["meps"], blocks=50, output=output, epsilon=1.0)
+    def median(df):  # type: ignore[no-untyped-def]
+        return df["drugexp"].median()
+
+    print("\n>>> output = carrel.Vector(1, lower=0, upper=2000)")
+    print(
+        ">>> @carrel.black_box(data=site.datasets['meps'], blocks=50, output=output, epsilon=1.0)"
+    )
+    print("... def median(df):")
+    print("...     return df['drugexp'].median()")
+    print(f">>> median.price()                   # private, whatever it does\n{median.price()}")
 
 
 def main() -> None:

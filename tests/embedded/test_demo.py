@@ -68,3 +68,5 @@ def test_code_is_tried_read_run_held_released_and_fetched(tmp_path: Path) -> Non
     table = said[said.index("request.wait().value") :]
     assert re.search(r"False +1260\.0", table), table
     assert re.search(r"True +1300\.0", table), table
+    assert "median.price()" in table
+    assert "of your budget" in table
