@@ -18,6 +18,11 @@ const QUEUES = [
   { value: "query", label: "query", description: "Answers questions." },
   { value: "code", label: "code", description: "Runs programs that people approved." },
   { value: "mock", label: "mock", description: "Tries programs on made-up rows; gets no data." },
+  {
+    value: "black_box",
+    label: "black_box",
+    description: "Runs private black boxes; on a machine where nothing else does.",
+  },
   { value: "train", label: "train", description: "Trains models." },
 ];
 

@@ -24,13 +24,15 @@ type RunSummary = components["schemas"]["RunSummary"];
 
 const STATES = ["queued", "claimed", "running", "succeeded", "failed", "cancelled", "expired"] as const;
 
+const KINDS = ["query", "code", "black_box", "ingest"] as const;
+
 /** What the address says; a link may leave any of it out. */
 interface Wanted {
   whose?: "mine" | undefined;
   state?: (typeof STATES)[number][] | undefined;
   failed?: boolean | undefined;
   overran?: boolean | undefined;
-  kind?: "query" | "ingest" | undefined;
+  kind?: (typeof KINDS)[number] | undefined;
 }
 
 export const Route = createFileRoute("/_app/runs/")({
@@ -39,7 +41,7 @@ export const Route = createFileRoute("/_app/runs/")({
     state: list(search["state"], STATES),
     failed: flag(search["failed"]),
     overran: flag(search["overran"]),
-    kind: oneOf(search["kind"], ["query", "ingest"] as const),
+    kind: oneOf(search["kind"], KINDS),
   }),
   component: RunsPage,
 });
@@ -111,10 +113,12 @@ function RunsPage() {
             data-fit
             aria-label="Kind"
             value={filters.kind ?? "all"}
-            onChange={(value) => setFilters({ kind: oneOf(value, ["query", "ingest"] as const) })}
+            onChange={(value) => setFilters({ kind: oneOf(value, KINDS) })}
             data={[
               { value: "all", label: "All kinds" },
               { value: "query", label: "Questions" },
+              { value: "code", label: "Code" },
+              { value: "black_box", label: "Black boxes" },
               { value: "ingest", label: "Uploads" },
             ]}
           />
