@@ -36,6 +36,7 @@ def cases(ids: Template, shared_account: str, own_account: str) -> Iterator[Case
     yield from _catalogue(ids)
     yield from _requests(ids)
     yield from _runs(ids)
+    yield from _code(ids)
     yield from _books(ids, shared_account, own_account)
     yield from _log(ids)
     yield from _people(ids)
@@ -189,6 +190,21 @@ def _runs(ids: Template) -> Iterator[Case]:
     yield Case("runs of a researcher, deep", "researcher", path, deep=deep)
     deep = newest("runs", f"{of} AND state = 'failed'", "queued_at", 0.5)
     yield Case("runs of a researcher, failed", "researcher", path, {"failed": True}, deep)
+
+
+def _code(ids: Template) -> Iterator[Case]:
+    """On a site that reviews no code yet: what these lists cost beside everything else."""
+    yield Case("environments", "researcher", "/environments", empty=True)
+    lines = f"/requests/{ids.request}/line_comments"
+    yield Case("comments on lines", "reviewer", lines, empty=True)
+    path = "/outputs"
+    yield Case("outputs", "reviewer", path, empty=True)
+    deep = newest("outputs", "true", "recorded_at", key="run_id")
+    yield Case("outputs, deep", "reviewer", path, deep=deep, empty=True)
+    waiting = {"to_decide": True, "sort": "oldest"}
+    yield Case("outputs to decide", "reviewer", path, waiting, empty=True)
+    held = {"state": "held", "dataset": "visits", "requester": ids.researcher}
+    yield Case("outputs held of a person", "owner", path, held, empty=True)
 
 
 def _books(ids: Template, shared: str, own: str) -> Iterator[Case]:
