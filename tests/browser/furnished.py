@@ -141,7 +141,7 @@ class Furnisher:
             "parameters": parameters,
         }
         limits = self._send(RESEARCHER, "GET", "environments/default")["limits"]
-        program["limits"] = {**limits, "wall_seconds": 6}
+        program["limits"] = {**limits, "wall_seconds": 12}
         mock = self._post(RESEARCHER, "mock_runs", program)
         self._until(
             lambda: self._send(RESEARCHER, "GET", f"mock_runs/{mock['id']}?wait=5")["report"]

@@ -22,7 +22,7 @@ interface FrameProps {
 /** An item under its name, with its downloads. */
 export function ItemFrame({ item, bytes, mark, children }: FrameProps) {
   return (
-    <section className={classes.item} aria-label={item.name}>
+    <div className={classes.item} role="group" aria-label={item.name}>
       <header className={classes.top}>
         <div>
           <h3>{item.name}</h3>
@@ -36,7 +36,7 @@ export function ItemFrame({ item, bytes, mark, children }: FrameProps) {
         </div>
       </header>
       {children}
-    </section>
+    </div>
   );
 }
 

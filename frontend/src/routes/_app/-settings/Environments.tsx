@@ -109,7 +109,7 @@ function One({ environment, onEdit, onRetire }: OneProps) {
       </p>
       <details className={classes.more}>
         <summary>
-          {plural(locked.length, "package")} to the version, and the limits
+          {plural(locked.length, "package")} to the version, and what a run may take
           <span className="visually-hidden"> of {name}</span>
         </summary>
         <p className={classes.locked}>{locked.join(", ")}</p>
