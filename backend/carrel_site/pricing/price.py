@@ -200,6 +200,16 @@ def _for_accuracy(
     Cheaper: the smaller of the largest cost/α over `orders_milli`. A Gaussian costs α·ρ at every
     order, so cost/α is its ρ; for discrete Laplace it is the ρ that would cost as much there.
     """
+    if max(within) > MAX_SCALE:
+        raise QueryNotAllowed(
+            [
+                {
+                    "loc": "target.within",
+                    "message": f"noise of up to {Decimal(max(within)):.3g} steps would drown any "
+                    "answer; ask for a smaller `within`, or for wider bounds",
+                }
+            ]
+        )
     options = [
         [
             _claim_laplace(p, tails.largest_laplace_scale(w, target.confidence))

@@ -223,6 +223,14 @@ def test_asked_twice_it_is_paid_once(boxes: Boxes) -> None:
         assert boxes.price(**other)["asked_before"] is None, other
 
 
+def test_a_parameter_of_another_type_is_another_question(boxes: Boxes) -> None:
+    request = boxes.queued(parameters={"age_from": 18})
+    assert boxes.price(parameters={"age_from": 18.0})["asked_before"] is None
+    again = boxes.ask(parameters={"age_from": 18.0})
+    assert again.status_code == httpx.codes.CREATED
+    assert again.json()["content_hash"] != request["content_hash"]
+
+
 def test_a_failure_looks_like_a_run_until_its_time_and_stays_charged(boxes: Boxes) -> None:
     code = boxes.code
     request = boxes.queued()
@@ -330,6 +338,20 @@ def test_with_a_worker_of_its_own_policy_may_approve(boxes: Boxes) -> None:
         ({"output": {"lower": [0], "upper": [1, 2]}}, "lower bounds"),
         ({"output": {"lower": [1e14], "upper": [1e14 + 1], "steps": 2**24}}, "steps"),
         ({"entry": {"kind": "script", "path": "analysis.py"}}, "entry"),
+        (
+            {
+                "output": {"lower": [0], "upper": [5e-324], "steps": 1},
+                "target": {"kind": "accuracy", "within": 0.5},
+            },
+            "would drown any answer",
+        ),
+        (
+            {
+                "output": {"lower": [0], "upper": [1e-300]},
+                "target": {"kind": "accuracy", "within": 1e15},
+            },
+            "would drown any answer",
+        ),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_reason(
