@@ -52,8 +52,9 @@ def reach(
 
         work.submit("…", reach=carrel.reach(age_from=(18, 90), sex=["f", "m"]), age_from=65)
 
-    A pair is a range of numbers (whole ones, if both ends are), a list or set is a choice. runs:
-    how many it covers, the first among them. days: how long.
+    A pair is a range of numbers (whole ones, if both ends are), a list or set is a choice. A number
+    of a range is covered as what it was asked as first: with 65, whole numbers; with 65.0, others.
+    runs: how many it covers, the first among them. days: how long.
     """
     return made(
         Reach,

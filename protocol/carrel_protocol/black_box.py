@@ -42,6 +42,7 @@ from carrel_protocol.code import (
     RunLimits,
     SourceFile,
     check_program,
+    types_of,
 )
 from carrel_protocol.privacy import MECHANISM_VERSION, Claimed, Noise
 from carrel_protocol.sensitivity import Primitive
@@ -196,7 +197,9 @@ class BlackBoxContent(BlackBoxProgram):
         return self
 
     def content_hash(self) -> str:
-        return tagged_hash("request-content/black_box/1", self.model_dump(mode="json"))
+        body = self.model_dump(mode="json")
+        body["types"] = types_of(self.parameters)
+        return tagged_hash("request-content/black_box/1", body)
 
 
 class BlackBoxAnswer(Received):

@@ -20,6 +20,8 @@ from carrel_protocol.schema import TableSchema
 MAX_SOURCE = 200_000
 """Characters of a request's files together: more than anybody reviews."""
 MAX_FILES = 20
+JOB_MODULE = "carrel_job"
+"""What a program imports to find its tables and parameters, and to save what it makes."""
 
 
 def _identifier(name: str) -> str:
@@ -47,7 +49,12 @@ _SAFE = 2**53 - 1
 _EXACT = 1e15
 """Above it a float may come back from a database as an integer with the same digits."""
 
-Number = Annotated[float, Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False)]
+Number = Annotated[
+    float,
+    Field(ge=-_EXACT, le=_EXACT, allow_inf_nan=False),
+    # JSON keeps the sign of -0.0, and a hash does not: only one of the two is a number here.
+    AfterValidator(lambda number: number + 0.0),
+]
 # Strict: `true` is no 1, "1" no number, and what was approved is a value of its type.
 Scalar = (
     Annotated[bool, Strict()]
@@ -213,12 +220,14 @@ class CodeContent(Sent):
     def content_hash(self) -> str:
         body = self.model_dump(mode="json")
         body["types"] = types_of(self.parameters)
+        body["bound_types"] = _bound_types(self.reach)
         return tagged_hash("request-content/code/1", body)
 
     def reach_hash(self) -> str | None:
         """The same for every content that one approval with this `reach` covers.
 
-        None without a reach. Parameters that no bound is given for stay part of it.
+        None without a reach. Parameters that no bound is given for stay part of it, and so does the
+        type of those that may be any number: 18.0 is not what was approved as 18.
         """
         if self.reach is None:
             return None
@@ -227,7 +236,15 @@ class CodeContent(Sent):
             name: value for name, value in self.parameters.items() if name not in self.reach.bounds
         }
         body["fixed"] = {name: _plain(value) for name, value in fixed.items()}
-        body["types"] = types_of(fixed)
+        bounds = self.reach.bounds
+        body["types"] = types_of(
+            {
+                name: value
+                for name, value in self.parameters.items()
+                if not isinstance(bounds.get(name), ChoiceBound)
+            }
+        )
+        body["bound_types"] = _bound_types(self.reach)
         return tagged_hash("request-reach/code/1", body)
 
 
@@ -241,6 +258,17 @@ def types_of(parameters: Mapping[str, ParameterValue]) -> dict[str, str | list[s
     }
 
 
+def _bound_types(reach: Reach | None) -> dict[str, list[str]]:
+    """The types of the values that parameters may be chosen from."""
+    if reach is None:
+        return {}
+    return {
+        name: [type(each).__name__ for each in bound.values]
+        for name, bound in reach.bounds.items()
+        if isinstance(bound, ChoiceBound)
+    }
+
+
 def _plain(value: ParameterValue) -> object:
     return list(value) if isinstance(value, tuple) else value
 
@@ -250,6 +278,19 @@ def check_program(entry: Entry, files: tuple[SourceFile, ...]) -> None:
     paths = [file.path for file in files]
     if len(set(paths)) != len(paths):
         raise ValueError("two files have the same path")
+    folders = {path[:place] for path in paths for place, each in enumerate(path) if each == "/"}
+    for path in paths:
+        module = path.removesuffix(".py")
+        if module.partition("/")[0] == JOB_MODULE:
+            raise ValueError(
+                f"'{path}' would never be imported: {JOB_MODULE} is what the site gives a program; "
+                "name the file otherwise"
+            )
+        if module in folders:
+            raise ValueError(
+                f"'{path}' and the folder '{module}' are imported by one name, so that one of the "
+                "two would never be read by Python; name one otherwise"
+            )
     if entry.path not in paths:
         raise ValueError(f"the entry '{entry.path}' is none of the files")
     if (total := sum(len(file.text) for file in files)) > MAX_SOURCE:

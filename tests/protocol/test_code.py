@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from carrel_protocol.code import ChoiceBound, MockCode, NumberBound, SourceFile
+from carrel_protocol.black_box import BlackBoxContent
+from carrel_protocol.code import (
+    ChoiceBound,
+    CodeContent,
+    MockCode,
+    NumberBound,
+    ScriptEntry,
+    SourceFile,
+    check_program,
+)
 
 PROGRAM: dict[str, Any] = {
     "entry": {"kind": "script", "path": "a.py"},
@@ -80,3 +89,113 @@ def test_a_program_that_python_would_read_as_another_is_refused(text: str) -> No
 )
 def test_a_program_may_say_that_it_is_utf_8(text: str) -> None:
     assert SourceFile(path="a.py", text=text).text == text
+
+
+CONTENT: dict[str, Any] = {
+    "requester": "usr_1",
+    "data": [
+        {
+            "alias": "df",
+            "dataset_id": "dst_1",
+            "version_id": "ver_1",
+            "data_commitment": "c",
+            "metadata_revision": 1,
+            "policy_revision": 1,
+            "table": PROGRAM["data"][0]["table"],
+        }
+    ],
+    **{name: PROGRAM[name] for name in ("entry", "files", "environment", "limits")},
+}
+
+
+def content(value: Any, bound: Any = None) -> CodeContent:
+    reach = None if bound is None else {"bounds": {"x": bound}}
+    body = {**CONTENT, "parameters": {"x": value}, "reach": reach}
+    made = CodeContent.model_validate(body)
+    # What is stored and sent is the same one.
+    assert CodeContent.model_validate_json(made.model_dump_json()) == made
+    return made
+
+
+def test_a_choice_s_values_are_of_their_types() -> None:
+    whole = {"kind": "choice", "values": [18, 20]}
+    floats = {"kind": "choice", "values": [18.0, 20.0]}
+    assert content(18, whole).reach_hash() == content(20, whole).reach_hash()
+    assert content(18, whole).reach_hash() != content(18.0, floats).reach_hash()
+    mixed = {"kind": "choice", "values": [18, 20.0]}
+    assert content(18, whole).content_hash() != content(18, mixed).content_hash()
+    assert content(18, whole).reach_hash() != content(18, mixed).reach_hash()
+    assert content(18, mixed).reach_hash() == content(20.0, mixed).reach_hash()
+    truth = {"kind": "choice", "values": [1, True]}
+    assert content(1, truth).content_hash() != content(1, whole | {"values": [1, 1]}).content_hash()
+
+
+def test_an_approval_of_whole_numbers_covers_no_floats() -> None:
+    for bound in (
+        {"kind": "number", "lower": 0, "upper": 90, "whole": True},
+        {"kind": "number", "lower": 0, "upper": 90},
+    ):
+        assert content(18, bound).reach_hash() == content(20, bound).reach_hash()
+        assert content(18, bound).reach_hash() != content(18.0, bound).reach_hash()
+        assert content(18.0, bound).reach_hash() == content(20.0, bound).reach_hash()
+
+
+def test_there_is_one_zero() -> None:
+    for value in (-0.0, (-0.0,)):
+        assert "-0.0" not in content(value).model_dump_json()
+        assert "-0.0" not in repr(content(value).parameters)
+    bound = {"kind": "number", "lower": -0.0, "upper": 1}
+    assert "-0.0" not in content(0.0, bound).model_dump_json()
+    choice = {"kind": "choice", "values": [0.0]}
+    assert str(content(-0.0, choice).parameters["x"]) == "0.0"
+
+
+def black_box(parameters: dict[str, Any]) -> BlackBoxContent:
+    return BlackBoxContent.model_validate(
+        {
+            **CONTENT,
+            "data": CONTENT["data"][0],
+            "entry": {"kind": "function", "path": "a.py", "name": "work"},
+            "limits": {"wall_seconds": 1},
+            "parameters": parameters,
+            "blocks": 2,
+            "output": {"lower": [0], "upper": [1]},
+            "noise": [{"mechanism": "discrete_laplace", "scale": 1e6}],
+            "claimed": [{"kind": "epsilon", "value": 2.0}],
+        }
+    )
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 1.0), ([1, 2], [1, 2.0]), (0, 0.0)])
+def test_a_black_box_s_parameters_are_of_their_types(one: Any, other: Any) -> None:
+    assert black_box({"x": one}).content_hash() == black_box({"x": one}).content_hash()
+    assert black_box({"x": one}).content_hash() != black_box({"x": other}).content_hash()
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (["carrel_job.py"], "is what the site gives a program"),
+        (["carrel_job/__init__.py"], "is what the site gives a program"),
+        (["lib.py", "lib/__init__.py"], "the folder 'lib' are imported by one name"),
+        (["lib/tables.py", "lib.py"], "the folder 'lib' are imported by one name"),
+        (["lib/a.py", "lib/a/b/c.py"], "'lib/a.py' and the folder 'lib/a' are"),
+    ],
+)
+def test_files_that_python_would_pass_over_are_refused(paths: list[str], said: str) -> None:
+    files = tuple(SourceFile(path=path, text="") for path in ("a.py", *paths))
+    with pytest.raises(ValueError, match=said):
+        check_program(ScriptEntry(path="a.py"), files)
+
+
+def test_files_and_folders_of_other_names_are_not() -> None:
+    paths = (
+        "a.py",
+        "lib/__init__.py",
+        "lib/a.py",
+        "lib/lib.py",
+        "library.py",
+        "jobs/carrel_job.py",
+    )
+    files = tuple(SourceFile(path=path, text="") for path in paths)
+    check_program(ScriptEntry(path="a.py"), files)

@@ -13,7 +13,7 @@ from carrel_protocol.api.black_boxes import BlackBoxAsk
 from carrel_protocol.api.requests import Price
 from carrel_protocol.black_box import OUTPUT_BYTES, BlackBoxContent
 from carrel_protocol.canonical import tagged_hash
-from carrel_protocol.code import CodeData, CodeEnvironment, RunLimits
+from carrel_protocol.code import CodeData, CodeEnvironment, RunLimits, types_of
 from carrel_protocol.privacy import PrivacyTarget
 from carrel_site.code import environments, programs
 from carrel_site.core.http import Caller
@@ -201,4 +201,5 @@ def _memo_key(content: BlackBoxContent, account_id: str) -> str:
     """What makes two black boxes the same one: asked twice, it is paid once."""
     asked = content.model_dump(mode="json", exclude={"purpose"})
     del asked["data"]["policy_revision"]
+    asked["types"] = types_of(content.parameters)
     return tagged_hash("memo/black_box/1", [account_id, asked])

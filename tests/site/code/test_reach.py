@@ -51,6 +51,21 @@ def test_outside_the_bounds_there_is_no_such_content(code: CodeSite, root: Any, 
     assert reply.status_code == expected, (root["id"], reply.text)
 
 
+@pytest.mark.parametrize(
+    "bound",
+    [{"kind": "choice", "values": [18, 20]}, AGES, {"kind": "number", "lower": 0, "upper": 90}],
+)
+def test_a_number_of_another_type_takes_people(code: CodeSite, bound: Any) -> None:
+    """18 and 20 were approved, and a program may tell them from 18.0 and 20.0."""
+    code.approved(reach=REACH | {"bounds": {"age_from": bound}})
+    floats = bound
+    if bound["kind"] == "choice":
+        floats = bound | {"values": [float(each) for each in bound["values"]]}
+    changed = REACH | {"bounds": {"age_from": floats}}
+    assert again(code, 18.0, reach=changed)["state"] == "submitted"
+    assert again(code, 20, reach=REACH | {"bounds": {"age_from": bound}})["state"] == "queued"
+
+
 def test_so_many_and_no_more(code: CodeSite, root: Any) -> None:
     assert [again(code, age)["state"] for age in (20, 21, 22)] == ["queued", "queued", "submitted"]
     # The same again is no run more.
