@@ -56,7 +56,9 @@ def _check_whole_ledger(world: World, urls: DatabaseUrls, ran: int) -> None:
     assert together.reserved == (0, 0)
     anchors = list(read_anchors(world.site.settings.anchors_file))
     verified = world.site.db.transact(
-        lambda session: verify(session, anchors, world.site.signer.public)
+        lambda session: verify(
+            session, anchors, world.site.signer.public, site_key=world.site.settings.site_key
+        )
     )
     assert verified.entries >= 2 * ran
 

@@ -31,6 +31,7 @@ from carrel_site.core.security import Signer
 from carrel_site.ledger.chain import entry_hash
 from carrel_site.ledger.journal import Line
 from carrel_site.ledger.models import LedgerAccount, LedgerEntry
+from carrel_site.outputs.held import items_digest
 from carrel_site.outputs.models import Output, OutputItem
 from carrel_site.runs.models import Run
 from carrel_site.settings import Settings
@@ -68,13 +69,15 @@ def verify(
     anchors: Iterable[AnchorLine],
     key: Ed25519PublicKey,
     journal: Iterable[Line] = (),
+    *,
+    site_key: bytes,
 ) -> Verified:
     """Check everything in `session`'s snapshot; raises `Broken` at the first contradiction.
 
     anchors, journal: lines read before the snapshot was taken, so that none can be ahead of it.
     """
     verified = Verified()
-    for _ in _steps(session, anchors, key, journal, verified):
+    for _ in _steps(session, anchors, key, journal, site_key, verified):
         pass
     return verified
 
@@ -84,6 +87,7 @@ def _steps(
     anchors: Iterable[AnchorLine],
     key: Ed25519PublicKey,
     journal: Iterable[Line],
+    site_key: bytes,
     verified: Verified,
 ) -> Iterator[None]:
     """`verify`, with a pause after every so many records."""
@@ -91,7 +95,7 @@ def _steps(
     verified.journal_lines = journalled.lines
     yield from _log(session, _checked(anchors, key, journalled, verified), verified)
     yield from _ledger(session, journalled, verified)
-    yield from _answers(session, verified)
+    yield from _answers(session, site_key, verified)
 
 
 def _checked(
@@ -235,7 +239,7 @@ def _check_entry(entry: LedgerEntry, replay: Replay) -> None:
         raise Broken(f"{where}: its content does not match its hash")
 
 
-def _answers(session: Session, verified: Verified) -> Iterator[None]:
+def _answers(session: Session, site_key: bytes, verified: Verified) -> Iterator[None]:
     # An answer is logged when it is shown: until then it is its run's, and nobody's yet.
     outputs = session.scalars(
         select(Output)
@@ -245,7 +249,7 @@ def _answers(session: Session, verified: Verified) -> Iterator[None]:
     )
     for output in outputs:
         sequence, digest = verified.named_answers.pop(output.run_id, (0, ""))
-        if not sequence or not output.digest == digest == _digest(output):
+        if not sequence or not output.digest == digest == _digest(output, site_key):
             raise Broken(
                 f"answer of run {output.run_id}: it is not the one that was recorded"
                 + (f" by audit event {sequence}" if sequence else "")
@@ -262,10 +266,10 @@ def _answers(session: Session, verified: Verified) -> Iterator[None]:
         raise Broken(f"answer of run {run_id}: audit event {sequence} recorded it, and it is gone")
 
 
-def _digest(output: Output) -> str:
+def _digest(output: Output, site_key: bytes) -> str:
     """The digest of what is stored of an output."""
     if output.items is not None:
-        return tagged_hash("output/1", exact(output.items))
+        return items_digest(site_key, output.run_id, output.items)
     boxed = (output.answer or {}).get("kind") == "black_box"
     model = BlackBoxAnswer if boxed else QueryAnswer
     body = model.model_validate(output.answer).model_dump(mode="json")
@@ -306,7 +310,7 @@ def follow_site(
     with Session(snapshot) as session:
         total = _records(session)
         yield verified, total
-        for _ in _steps(session, anchors, key, journal, verified):
+        for _ in _steps(session, anchors, key, journal, settings.site_key, verified):
             yield verified, total
     yield verified, total
 

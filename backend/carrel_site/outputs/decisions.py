@@ -67,7 +67,8 @@ def decide(
     people.user_still(session, caller.user_id)
     if not people.reviewers_among(session, [caller.user_id]):
         raise NotReviewer("You may not review any more.")
-    if asked.digest != output.digest or held.items_digest(output.items) != output.digest:
+    recorded = held.items_digest(site.settings.site_key, run_id, output.items)
+    if not asked.digest == output.digest == recorded:
         raise ContentChanged("Your decision names another output than this.")
     cast = votes(session, run_id)
     if any(vote.reviewer_id == caller.user_id for vote in cast):
@@ -243,7 +244,7 @@ def _release(
     session.add_all(rows)
     _become(output, OutputState.RELEASED, reason)
     session.flush()
-    entries = _unbounded(session, run, request, output)
+    entries = _unbounded(session, run, request)
     record(
         session,
         SITE,
@@ -300,8 +301,11 @@ def released_digest(rows: Sequence[OutputItem]) -> str:
     return tagged_hash("released/1", exact(sorted(left, key=lambda each: each[0])))
 
 
-def _unbounded(session: Session, run: Run, request: Request, output: Output) -> list[str]:
-    """Note a release at the accounts of each population that the code was given data about."""
+def _unbounded(session: Session, run: Run, request: Request) -> list[str]:
+    """Note a release at the accounts of each population that the code was given data about.
+
+    Entries are their researcher's to read: nothing of what was held and did not leave is in them.
+    """
     content = CodeContent.model_validate(request.content)
     populations = {session.get_one(Dataset, one.dataset_id).population_id for one in content.data}
     return ledger.note_unbounded(
@@ -310,7 +314,7 @@ def _unbounded(session: Session, run: Run, request: Request, output: Output) -> 
         request.requester_id,
         run_id=run.id,
         request_id=request.id,
-        detail={"output": output.digest},
+        detail={},
     )
 
 

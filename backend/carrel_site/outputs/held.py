@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from carrel_protocol.api.datasets import DatasetPolicy
 from carrel_protocol.api.requests import OutputState
-from carrel_protocol.canonical import tagged_hash
+from carrel_protocol.canonical import tagged_hmac
 from carrel_protocol.code import CodeContent
 from carrel_protocol.jobs import CodeEnded
 from carrel_protocol.outputs import OutputItem as Item
@@ -27,9 +27,13 @@ _RETURNED = re.compile(r"(run_[a-z0-9]+)_([0-9]+)")
 _LEFT_SECONDS = 24 * 3600
 
 
-def items_digest(items: list[dict[str, object]]) -> str:
-    """What a decision names: all items together, their bytes by their digests."""
-    return tagged_hash("output/1", exact(items))
+def items_digest(site_key: bytes, run_id: str, items: list[dict[str, object]]) -> str:
+    """What a decision names: all items of a run's output together, their bytes by their digests.
+
+    Under the site's key: whoever was given most of the bytes could otherwise try what the rest may
+    have been, until the digest of all is the one that the log or a receipt's hash goes back to.
+    """
+    return tagged_hmac(site_key, "output/1", [run_id, exact(items)])
 
 
 def record_code(session: Session, site: Site, run: Run, result: CodeEnded, at: datetime) -> None:
@@ -63,7 +67,7 @@ def record_code(session: Session, site: Site, run: Run, result: CodeEnded, at: d
         report=result.report.model_dump(mode="json"),
         votes_needed=votes,
         reviewer_groups=groups,
-        digest=items_digest(items),
+        digest=items_digest(site.settings.site_key, run.id, items),
         recorded_at=at,
     )
     session.add(output)

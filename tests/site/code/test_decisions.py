@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from carrel_protocol.api.common import Role
+from carrel_protocol.canonical import tagged_hash
 from carrel_site.audit import anchors
 from carrel_site.audit.errors import Broken
+from carrel_site.audit.log import exact
 from carrel_site.audit.verify import verify_site
 from carrel_site.ledger.journal import read_journal
 from tests.factories import make_member
@@ -243,6 +245,45 @@ def verify(app: AppSite) -> Any:
         anchors.read_anchors(settings.anchors_file),
         read_journal(settings.spend_journal_file),
     )
+
+
+def test_nothing_that_its_researcher_reads_tells_what_was_taken_out(code: CodeSite) -> None:
+    """Whoever has all of an output but one cell could try what it may have been, were there a
+    digest without a key over what was held."""
+    request, job = code.held()
+    run_id = request["run"]["id"]
+    code.public(run_id)
+    hidden = {"item": "counts", "suppress": [[1, 1]]}
+    reply = code.decide(code.app.reviewer, run_id, items=["counts"], transforms=[hidden])
+    assert reply.is_success, reply.text
+    researcher = code.app.researcher
+    mine = code.ok(researcher, "GET", f"/datasets/{code.data}/budget")["mine"]["id"]
+    entries = code.ok(researcher, "GET", f"/accounts/{mine}/entries")["items"]
+    (entry,) = [each for each in entries if each["kind"] == "unbounded"]
+    assert entry["detail"] == {}
+    assert (entry["run_id"], entry["request_id"]) == (run_id, request["id"])
+    items = code.execute("SELECT items FROM outputs WHERE run_id = :id", id=run_id)
+    guessed = {
+        *(each["digest"] for each in items),
+        *(tagged_hash("output/1", each) for each in (exact(items), [run_id, exact(items)])),
+    }
+    digest = code.execute("SELECT digest FROM outputs WHERE run_id = :id", id=run_id)
+    assert digest not in guessed
+    (event,) = [each for each in code.events("output.held") if each["subject"] == run_id]
+    assert event["detail"]["answer"] == digest
+    (vote,) = code.events("output.voted")
+    assert vote["detail"]["output"] == digest
+    shown = [
+        entries,
+        *(code.ok(researcher, "GET", f"/runs/{run_id}{rest}") for rest in ("", "/result")),
+        code.ok(researcher, "GET", f"/requests/{request['id']}"),
+    ]
+    for secret in guessed | {digest}:
+        assert secret not in json.dumps(shown)
+    # And the same output of another run has another digest.
+    again, other = code.held(parameters={"age_from": 19})
+    assert (other.epoch, job.epoch) == (1, 1)
+    assert code.shown(again["run"]["id"])["digest"] != digest
 
 
 def test_what_left_is_what_the_log_says(code: CodeSite) -> None:
