@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from carrel_protocol.api.code import CodeFinding
 from carrel_protocol.code import SourceFile
 from carrel_site.code.analysis import analyse, run
+from carrel_site.code.analysis.reader.findings import Finding, fewer
 
 IMPORTS = frozenset({"numpy", "pandas"})
 
@@ -306,6 +307,51 @@ def test_findings_come_in_the_order_of_files_and_lines() -> None:
     assert [f.path for f in found] == sorted((f.path for f in found), reverse=True)
     lines = [f.line for f in found if f.path == "work.py"]
     assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize("count", [300, 3000])
+@pytest.mark.parametrize(
+    ("harmless", "rule"), [("password = 'abc{}'", "S105"), ("x{} = eval", "dynamic")]
+)
+def test_a_flood_of_one_rule_hides_no_other(count: int, harmless: str, rule: str) -> None:
+    flood = "".join(harmless.format(number) + "\n" for number in range(count))
+    bad = "import ctypes, pickle, subprocess\ndef work(df):\n    subprocess.run('x', shell=True)\n"
+    found = findings(f"{flood}{bad}    return pickle.loads(b'')\n")
+    alarms = {(f.rule, f.line) for f in found if f.level == "alarm"}
+    assert {("S602", count + 3), ("S301", count + 4)} <= alarms
+    own_alarms = {f.line for f in found if f.source == "carrel" and f.level == "alarm"}
+    assert count + 1 in own_alarms
+    of_rule = [f for f in found if f.rule == rule]
+    assert len(of_rule) == 20
+    (left,) = [f for f in found if f.rule == "many" and f"the rule {rule}:" in f.message]
+    assert left.level == "alarm"
+    assert f"and {count - 20} more findings of the rule {rule}: work.py:21, " in left.message
+    assert len(left.message) <= 500
+
+
+def test_the_worst_of_a_rule_stay() -> None:
+    found = [Finding("a", "f.py", n, 1, "", "note") for n in range(1, 50)]
+    found += [Finding("a", "f.py", 99, 1, "", "alarm"), Finding("b", "f.py", 98, 1, "", "note")]
+    kept = fewer(found)
+    assert {(one.rule, one.line) for one in kept} >= {("a", 99), ("b", 98)}
+    assert [one.message[:32] for one in kept if one.rule == "many"] == [
+        "and 30 more findings of the rule"
+    ]
+
+
+def test_as_many_rules_as_there_are_each_have_their_place() -> None:
+    found = [
+        Finding(f"r{rule}", "f.py", line, 1, "", "alarm")
+        for rule in range(90)
+        for line in range(30)
+    ]
+    kept = fewer(found)
+    shown = [one.rule for one in kept if one.rule != "many"]
+    assert len(shown) == 400
+    assert len(set(shown)) == 90
+    counts = {rule: shown.count(rule) for rule in set(shown)}
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert sum(one.rule == "many" for one in kept) == 90
 
 
 def test_columns_count_characters() -> None:

@@ -19,13 +19,13 @@ import structlog
 from carrel_protocol.api.code import CodeFinding
 from carrel_protocol.code import SourceFile
 from carrel_protocol.invisible import described, is_hidden
+from carrel_site.code.analysis.reader.findings import ALARM, NOTE, WARNING, Finding, fewer
 
 WALL_SECONDS = 15.0
 """Of each of the two readings."""
 CPU_SECONDS = 6
 MEMORY_BYTES = 768 * 2**20
 OUTPUT_BYTES = 4 * 2**20
-MOST_OF_RUFF = 400
 
 _HERE = Path(__file__).parent
 _START = (
@@ -80,16 +80,8 @@ def _own(program: dict[str, Any], directory: Path) -> list[CodeFinding]:
     said = _run([], json.dumps(program).encode(), directory, "own")
     try:
         return [
-            CodeFinding(
-                source="carrel",
-                rule=rule,
-                path=path,
-                line=line,
-                column=column,
-                message=message,
-                level=level,
-            )
-            for rule, path, line, column, message, level in json.loads(said or b"")
+            CodeFinding(source="carrel", **Finding(*one)._asdict())
+            for one in json.loads(said or b"")
         ]
     except ValueError:
         return [_gave_up("carrel", first)]
@@ -115,7 +107,7 @@ def _ruff(files: Sequence[SourceFile], directory: Path) -> list[CodeFinding]:
     said = _run(command, b"", directory, "ruff", cwd=root)
     if said is None:
         return [_gave_up("ruff", first)]
-    found = []
+    found: list[Finding] = []
     known = {file.path for file in files}
     for line in said.decode(errors="replace").splitlines():
         match = _RUFF_LINE.match(line)
@@ -123,23 +115,14 @@ def _ruff(files: Sequence[SourceFile], directory: Path) -> list[CodeFinding]:
         if match is None or path not in known:
             continue
         rule = match["rule"]
-        level: Literal["note", "warning", "alarm"] = "warning"
+        level = WARNING
         if _RUFF_ALARMS.match(rule):
-            level = "alarm"
+            level = ALARM
         elif _RUFF_NOTES.match(rule):
-            level = "note"
-        found.append(
-            CodeFinding(
-                source="ruff",
-                rule=rule,
-                path=path,
-                line=int(match["line"]),
-                column=int(match["column"]),
-                message=match["said"][:500],
-                level=level,
-            )
-        )
-    return found[:MOST_OF_RUFF]
+            level = NOTE
+        place = int(match["line"]), int(match["column"])
+        found.append(Finding(rule, path, *place, match["said"][:500], level))
+    return [CodeFinding(source="ruff", **one._asdict()) for one in fewer(found)]
 
 
 def _gave_up(source: Literal["carrel", "ruff"], path: str) -> CodeFinding:

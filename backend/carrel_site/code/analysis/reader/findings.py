@@ -1,11 +1,16 @@
 """Findings as they are gathered: one a place and rule, and no more than a reviewer would read."""
 
 import ast
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 NOTE, WARNING, ALARM = "note", "warning", "alarm"
 MOST = 400
-"""Of one program."""
+"""Of one program and reading."""
+MOST_OF_A_RULE = 20
+"""So that no flood of one hides what another found."""
+_LONGEST = 500
 
 
 class Finding(NamedTuple):
@@ -33,7 +38,7 @@ class Findings:
         key = (path, at[0], rule)
         before = self._found.get(key)
         if before is None or _WORSE[level] > _WORSE[before.level]:
-            self._found[key] = Finding(rule, path, at[0], at[1], message[:500], level)
+            self._found[key] = Finding(rule, path, at[0], at[1], message[:_LONGEST], level)
 
     def _place(self, path: str, line: int, offset: int) -> tuple[int, int]:
         """An offset in bytes, as the parser counts, as a column of characters."""
@@ -43,15 +48,40 @@ class Findings:
         return line, len(before.decode(errors="ignore")) + 1
 
     def listed(self) -> list[Finding]:
-        """In the order of the files' lines; the worst ones where there are too many."""
-        found = sorted(self._found.values(), key=lambda one: (-_WORSE[one.level], one))
-        if left := found[MOST:]:
-            found = found[:MOST]
-            last = found[-1]
-            found.append(
-                Finding("many", last.path, 1, 1, f"and {len(left)} more findings", WARNING)
-            )
-        return sorted(found, key=lambda one: (one.path, one.line, one.column, one.rule))
+        """In the order of the files' lines, as many as a reviewer would read."""
+        return sorted(
+            fewer(self._found.values()), key=lambda one: (one.path, one.line, one.column, one.rule)
+        )
+
+
+def fewer(found: Iterable[Finding]) -> list[Finding]:
+    """The worst of each rule, and an alarm that says what was left out.
+
+    Of the same gravity, the first ones of every rule come before more of any: who floods one rule
+    with what is harmless pushes out nothing of another.
+    """
+    ranked: list[tuple[int, Finding]] = []
+    ranks: Counter[str] = Counter()
+    for one in sorted(found, key=lambda one: (-_WORSE[one.level], one.path, one.line, one.column)):
+        ranked.append((ranks[one.rule], one))
+        ranks[one.rule] += 1
+    ranked.sort(key=lambda each: (-_WORSE[each[1].level], each[0]))
+    kept = [one for rank, one in ranked if rank < MOST_OF_A_RULE][:MOST]
+    shown = set(kept)
+    left: dict[str, list[Finding]] = {}
+    for _, one in ranked:
+        if one not in shown:
+            left.setdefault(one.rule, []).append(one)
+    return kept + [_left_out(rule, findings) for rule, findings in sorted(left.items())]
+
+
+def _left_out(rule: str, left: list[Finding]) -> Finding:
+    first = min(left, key=lambda one: (one.path, one.line))
+    places = ", ".join(f"{one.path}:{one.line}" for one in left)
+    said = f"and {len(left)} more findings of the rule {rule}: {places}"
+    if len(said) > _LONGEST:
+        said = said[: _LONGEST - 3].rpartition(",")[0] + ", …"
+    return Finding("many", first.path, first.line, first.column, said, ALARM)
 
 
 _WORSE = {NOTE: 0, WARNING: 1, ALARM: 2}
