@@ -9,11 +9,12 @@ from carrel_site.code.environments import still_approved
 from carrel_site.code.jobs import GRANT_SECONDS, version_of
 from carrel_site.code.reach import approved_on
 from carrel_site.pricing.deadlines import black_box_deadline_ms
+from carrel_site.requests import allowed, policies
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.models import Request
 from carrel_site.requests.standing import EXTRA_RUNGS
 from carrel_site.runs import repository
-from carrel_site.runs.errors import Tampered
+from carrel_site.runs.errors import Lapsed, Tampered
 from carrel_site.runs.grants import grant_version
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
@@ -23,7 +24,11 @@ CHARGED_ACCOUNTS = 2
 
 
 def black_box_job(session: Session, site: Site, run: Run, token: str) -> BlackBoxJob:
-    """The job of a run (locked). Raises `Tampered` when what is stored is not what was approved."""
+    """The job of a run (locked).
+
+    Raises `Tampered` when what is stored is not what was approved, `Lapsed` when it is not allowed
+    any more.
+    """
     assert run.request_id is not None
     request = request_rows.get(session, run.request_id)
     if request is None or request.kind != "black_box":
@@ -40,6 +45,9 @@ def black_box_job(session: Session, site: Site, run: Run, token: str) -> BlackBo
     if run.deadline_ms not in public_times:
         raise Tampered("The run's public time is not that of what was approved.")
     still_approved(session, content.environment)
+    if not site.settings.black_box_exclusive and not _read_by_people(session, request):
+        raise Lapsed("Nobody has read it, and black boxes have no workers of their own any more.")
+    allowed.check_claim(session, "black_box", content.requester, [content.data.dataset_id])
     version = version_of(session, site, content.data)
     return BlackBoxJob(
         run_id=run.id,
@@ -51,6 +59,11 @@ def black_box_job(session: Session, site: Site, run: Run, token: str) -> BlackBo
         content_hash=request.content_hash,
         data=grant_version(site, version, GRANT_SECONDS),
     )
+
+
+def _read_by_people(session: Session, request: Request) -> bool:
+    votes = [vote for vote, _ in request_rows.votes(session, request.id)]
+    return bool(policies.approvers(votes, request))
 
 
 def content_of(request: Request) -> BlackBoxContent:

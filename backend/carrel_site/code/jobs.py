@@ -14,6 +14,7 @@ from carrel_site.core.security import same
 from carrel_site.datasets.models import DatasetVersion
 from carrel_site.outputs.models import OutputItem
 from carrel_site.pricing.deadlines import code_deadline_ms
+from carrel_site.requests import allowed
 from carrel_site.requests import repository as request_rows
 from carrel_site.requests.models import Request
 from carrel_site.runs.errors import Tampered
@@ -28,7 +29,11 @@ _EARLIER = 50
 
 
 def code_job(session: Session, site: Site, run: Run, token: str) -> CodeJob:
-    """The job of a run (locked). Raises `Tampered` when what is stored is not what was approved."""
+    """The job of a run (locked).
+
+    Raises `Tampered` when what is stored is not what was approved, `Lapsed` when it is not allowed
+    any more.
+    """
     assert run.request_id is not None
     request = request_rows.get(session, run.request_id)
     if request is None or request.kind != "code":
@@ -41,6 +46,9 @@ def code_job(session: Session, site: Site, run: Run, token: str) -> CodeJob:
     if run.deadline_ms != code_deadline_ms(content.limits.wall_seconds):
         raise Tampered("The run's public time is not that of the limits that were approved.")
     still_approved(session, content.environment)
+    allowed.check_claim(
+        session, "code", content.requester, (one.dataset_id for one in content.data)
+    )
     # What all of them are, before leave is given to read any.
     versions = [version_of(session, site, one) for one in content.data]
     return CodeJob(

@@ -6,10 +6,10 @@ from carrel_protocol.api.requests import RequestState
 from carrel_protocol.code import CodeContent
 from carrel_site.audit.log import SITE, record
 from carrel_site.code import environments
-from carrel_site.core.errors import Conflict
-from carrel_site.datasets import service as datasets
+from carrel_site.datasets.models import Dataset
 from carrel_site.ledger import service as ledger
 from carrel_site.pricing.deadlines import code_deadline_ms
+from carrel_site.requests import allowed
 from carrel_site.requests.models import Request
 from carrel_site.requests.moves import move
 from carrel_site.runs import queueing
@@ -20,20 +20,13 @@ from carrel_site.site import Site
 def queue_code(session: Session, site: Site, request: Request) -> Run:
     """Queue the run of a request (locked) that was approved; nothing is charged.
 
-    Raises `Conflict` when whoever asked may not any more, or its environment is another now.
+    Raises `Conflict` when it may not be asked any more, or its environment is another now.
     """
     content = CodeContent.model_validate(request.content)
-    populations = [
-        datasets.population_asked_of(session, one.dataset_id, content.requester)
-        for one in content.data
-    ]
-    if populations[0] is None or None in populations:
-        raise Conflict(
-            "Whoever asked this has no access to its datasets any more.",
-            advice="Give them access again, or reject the request.",
-        )
+    allowed.check(session, request)
     environments.still_the_same(session, content.environment)
-    account = ledger.purse(session, populations[0], content.requester).mine
+    population = session.get_one(Dataset, request.dataset_id).population_id
+    account = ledger.purse(session, population, content.requester).mine
     move(request, RequestState.QUEUED)
     request.expires_at = None
     session.flush()

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.requests import RequestState
-from carrel_protocol.code import CodeContent
+from carrel_protocol.code import CodeContent, Reach
 from carrel_site.audit.models import AuditEvent
 from carrel_site.core.clock import now
 from carrel_site.requests.models import Request
-from carrel_site.runs.errors import Tampered
+from carrel_site.runs.errors import Lapsed, Tampered
 
 
 def covering(session: Session, content: CodeContent) -> Request | None:
@@ -45,8 +45,7 @@ def covering(session: Session, content: CodeContent) -> Request | None:
             continue
         if not covers(approved, content) or approved_at is None or approved.reach is None:
             continue
-        ends = approved_at + timedelta(days=approved.reach.days)
-        if now() < ends and runs_left(session, root, approved) > 0:
+        if now() < _ends(approved_at, approved.reach) and runs_left(session, root, approved) > 0:
             return root
     return None
 
@@ -94,12 +93,14 @@ def runs_left(session: Session, root: Request, approved: CodeContent) -> int:
 
 
 def check(session: Session, request: Request, content: CodeContent) -> None:
-    """Raise `Tampered` unless a covered request's content is within what people approved."""
+    """Raise `Tampered` unless a covered request's content is within what people approved, and
+    `Lapsed` once that approval has run out."""
     root = session.get(Request, request.covered_by, populate_existing=True)
     if root is None or root.covered_by is not None or root.id == request.id:
         raise Tampered("No approval covers this request.")
     approved = content_of(root)
-    if approved_on(session, root) is None or not covers(approved, content):
+    approved_at = approved_on(session, root)
+    if approved_at is None or not covers(approved, content):
         raise Tampered("The approval that this request names does not cover it.")
     used = select(func.count()).where(
         Request.covered_by == root.id, Request.created_at <= request.created_at
@@ -107,3 +108,10 @@ def check(session: Session, request: Request, content: CodeContent) -> None:
     assert approved.reach is not None
     if session.scalars(used).one() + 1 > approved.reach.runs:
         raise Tampered("The approval that this request names covers fewer runs.")
+    if now() >= _ends(approved_at, approved.reach):
+        raise Lapsed("The approval that covers this request has run out.")
+
+
+def _ends(approved_at: datetime, reach: Reach) -> datetime:
+    """When an approval stops to cover what a worker has not begun."""
+    return approved_at + timedelta(days=reach.days)

@@ -24,6 +24,7 @@ from carrel_site.datasets.errors import NameTaken, UnitColumnFixed
 from carrel_site.datasets.models import Dataset, DatasetRevision
 from carrel_site.datasets.service import choose_current, layout, missing
 from carrel_site.events import changes
+from carrel_site.requests import allowed
 
 
 def create(session: Session, asked: DatasetCreate, actor: str) -> DatasetView:
@@ -105,6 +106,8 @@ def update(
         )
     if table_changed or policy_changed:
         _keep_revision(session, dataset, actor)
+    if policy_changed:
+        allowed.tighten(session, dataset)
     if table_changed:
         choose_current(session, dataset)
     if words or table_changed or policy_changed or terms_changed:

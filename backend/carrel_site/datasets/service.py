@@ -204,15 +204,3 @@ def sweep_uploads(session: Session, site: Site) -> int:
         if states.get(version_id) in ("failed", "cancelled"):
             site.storage.discard_version(version_id)
     return len(done)
-
-
-def population_asked_of(session: Session, dataset_id: str, user_id: str) -> str | None:
-    """The population that a person's question is charged at; None if they may not ask any more.
-
-    Looked at again before anything is queued: access and people may have gone since the asking.
-    """
-    found = repository.granted_dataset(session, dataset_id, user_id)
-    user = repository.user(session, user_id)
-    if found is None or user is None or not user.active:
-        return None
-    return found.dataset.population_id

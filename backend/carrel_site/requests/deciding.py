@@ -13,7 +13,7 @@ from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.events import changes, notices
 from carrel_site.ledger.errors import BudgetExceeded
-from carrel_site.requests import ballot, policies, repository, states
+from carrel_site.requests import allowed, ballot, policies, repository, states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
 from carrel_site.requests.models import Request, Vote
 from carrel_site.requests.moves import end, move, note, own
@@ -36,20 +36,10 @@ def decide(
     request = repository.lock(session, request_id)
     if request is None:
         raise NotFound("There is no such request.")
-    if request.requester_id == caller.user_id:
-        raise NotReviewer("Nobody reviews their own request.")
-    if request.state != RequestState.SUBMITTED:
-        raise states.InvalidTransition(f"This request is {request.state}; it waits for no vote.")
-    # Looked at once more, now that nothing else moves: this may have waited for the request while
-    # its sender was deactivated or lost their role.
-    people.user_still(session, caller.user_id)
-    if not people.reviewers_among(session, [caller.user_id]):
-        raise NotReviewer("You may not review any more.")
-    if content_hash != request.content_hash:
-        raise ContentChanged("Your decision names another content than this request's.")
     cast = [vote for vote, _ in repository.votes(session, request.id)]
-    if any(v.reviewer_id == caller.user_id and v.round == request.round for v in cast):
-        raise Conflict("You have voted on this version already.")
+    _check_vote(session, caller, request, cast, content_hash)
+    if decision == "approve":
+        allowed.check(session, request)
     vote = Vote(
         id=new_id("vot"),
         request_id=request.id,
@@ -98,13 +88,34 @@ def decide(
     return request
 
 
+def _check_vote(
+    session: Session, caller: Caller, request: Request, cast: list[Vote], content_hash: str
+) -> None:
+    """Raise unless the caller may vote on a request (locked), and on just this content of it."""
+    if request.requester_id == caller.user_id:
+        raise NotReviewer("Nobody reviews their own request.")
+    if request.state != RequestState.SUBMITTED:
+        raise states.InvalidTransition(f"This request is {request.state}; it waits for no vote.")
+    # Looked at once more, now that nothing else moves: this may have waited for the request while
+    # its sender was deactivated or lost their role.
+    people.user_still(session, caller.user_id)
+    if not people.reviewers_among(session, [caller.user_id]):
+        raise NotReviewer("You may not review any more.")
+    if content_hash != request.content_hash:
+        raise ContentChanged("Your decision names another content than this request's.")
+    if any(v.reviewer_id == caller.user_id and v.round == request.round for v in cast):
+        raise Conflict("You have voted on this version already.")
+
+
 def _approved(session: Session, request: Request, votes: list[Vote]) -> bool:
     approved = policies.approvers(votes, request)
+    needed = allowed.rule(session, request)
     return policies.enough(
         approved,
-        request,
+        needed.votes,
+        needed.groups,
         reviewing=people.reviewers_among(session, approved),
-        members=people.members_among(session, request.reviewer_groups, approved),
+        members=people.members_among(session, needed.groups, approved),
     )
 
 
@@ -122,6 +133,14 @@ def queue_again(session: Session, site: Site, caller: Caller, request_id: str) -
     request = own(session, caller, request_id)
     if request.state != RequestState.OVER_BUDGET:
         raise states.InvalidTransition(f"This request is {request.state}, not over budget.")
+    needed = allowed.rule(session, request)
+    stricter = needed != (request.votes_needed, frozenset(request.reviewer_groups))
+    votes = [vote for vote, _ in repository.votes(session, request.id)]
+    if stricter and not _approved(session, request, votes):
+        raise Conflict(
+            "The dataset's rules ask for more people now than approved this.",
+            advice="Withdraw it and ask again: then as many are asked.",
+        )
     queue_approved(session, site, request)
     changes.request_changed(session, request)
     return request

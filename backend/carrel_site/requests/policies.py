@@ -7,6 +7,9 @@ from carrel_protocol.api.datasets import AskKind, DatasetPolicy
 from carrel_site.requests.errors import KindNotAllowed
 from carrel_site.requests.models import Request, Vote
 
+ASKED = {"query": "Questions", "code": "Code", "black_box": "Black boxes"}
+"""What a request is called, by its kind."""
+
 
 def approval(
     policy: DatasetPolicy, share: float, *, review: bool
@@ -20,8 +23,7 @@ def approval(
 def check_kind(policy: DatasetPolicy, dataset: str, kind: AskKind) -> None:
     """Raise `KindNotAllowed` unless this may be asked of the dataset."""
     if kind not in policy.kinds:
-        what = {"query": "Questions", "code": "Code", "black_box": "Black boxes"}[kind]
-        raise KindNotAllowed(f"{what} may not be asked of the dataset {dataset!r}.")
+        raise KindNotAllowed(f"{ASKED[kind]} may not be asked of the dataset {dataset!r}.")
 
 
 def counts(vote: Vote, request: Request) -> bool:
@@ -35,7 +37,12 @@ def approvers(votes: Iterable[Vote], request: Request) -> set[str]:
 
 
 def enough(
-    approved: Set[str], request: Request, reviewing: Set[str], members: Mapping[str, Set[str]]
+    approved: Set[str],
+    votes: int,
+    groups: Iterable[str],
+    *,
+    reviewing: Set[str],
+    members: Mapping[str, Set[str]],
 ) -> bool:
     """Whether as many different people as it takes approved, and one of each group it takes.
 
@@ -43,6 +50,6 @@ def enough(
     not count. members: by group, who is in it now; a group that is not there has nobody.
     """
     counted = approved & reviewing
-    return len(counted) >= request.votes_needed and all(
-        counted & members.get(group, frozenset()) for group in request.reviewer_groups
+    return len(counted) >= votes and all(
+        counted & members.get(group, frozenset()) for group in groups
     )

@@ -9,10 +9,10 @@ from carrel_site.audit.log import SITE, record
 from carrel_site.code.environments import still_the_same
 from carrel_site.code.queueing import queue_code
 from carrel_site.core.db import insert_rows
-from carrel_site.core.errors import Conflict
-from carrel_site.datasets import service as datasets
+from carrel_site.datasets.models import Dataset
 from carrel_site.ledger import service as ledger
 from carrel_site.pricing import price
+from carrel_site.requests import allowed
 from carrel_site.requests.models import Request
 from carrel_site.requests.moves import move
 from carrel_site.requests.standing import standing
@@ -27,7 +27,7 @@ Private = QueryContent | BlackBoxContent
 def queue_approved(session: Session, site: Site, request: Request) -> None:
     """Pay for a request (locked) that was approved, and queue it. Code has no price.
 
-    Raises `BudgetExceeded` when it cannot be paid, `Conflict` when whoever asked may not any more.
+    Raises `BudgetExceeded` when it cannot be paid, `Conflict` when it may not be asked any more.
     """
     if request.kind == "code":
         queue_code(session, site, request)
@@ -35,12 +35,8 @@ def queue_approved(session: Session, site: Site, request: Request) -> None:
     content = private_content(request)
     if isinstance(content, BlackBoxContent):
         still_the_same(session, content.environment)
-    population = datasets.population_asked_of(session, request.dataset_id, request.requester_id)
-    if population is None:
-        raise Conflict(
-            "Whoever asked this has no access to the dataset any more.",
-            advice="Give them access again, or reject the request.",
-        )
+    allowed.check(session, request)
+    population = session.get_one(Dataset, request.dataset_id).population_id
     mine = ledger.purse(session, population, request.requester_id).mine
     known = standing(session, mine.id, request.kind)
     if request.kind == "black_box":

@@ -10,8 +10,16 @@ class ClaimLost(SiteError):
     status, code, title = 409, ErrorCode.CLAIM_LOST, "Claim lost"
 
 
-class Tampered(Exception):
-    """What is stored is not what was approved. Its run fails closed."""
+class Refused(Exception):
+    """A run that no worker is given: it fails closed, and its owner is told why."""
+
+
+class Tampered(Refused):
+    """What is stored is not what was approved."""
+
+
+class Lapsed(Refused):
+    """What was approved is not allowed any more."""
 
 
 class KindPaused(SiteError):

@@ -56,7 +56,7 @@ def claim(run_id: str, asked: ClaimRequest, site: SiteDep, worker: WorkerDep) ->
     """Take the run. The reply is the whole job."""
     job = site.db.transact(lambda session: service.claim(session, site, worker, run_id, asked))
     if job is None:
-        raise ClaimLost("The run was refused: what is stored is not what was approved.")
+        raise ClaimLost("The run was refused: it is not what was approved, or no longer allowed.")
     return Response(job.model_dump_json(), media_type="application/json")
 
 

@@ -15,6 +15,7 @@ from carrel_site.core.security import same
 from carrel_site.datasets import mock_uploads
 from carrel_site.datasets import repository as dataset_rows
 from carrel_site.datasets.models import Dataset, DatasetVersion
+from carrel_site.requests import allowed
 from carrel_site.runs import repository
 from carrel_site.runs.errors import Tampered
 from carrel_site.runs.grants import grant_version
@@ -27,7 +28,11 @@ INGEST_GRANT_SECONDS = 6 * 3600.0
 
 
 def job_of(session: Session, site: Site, run: Run, token: str) -> Job:
-    """The job of a run (locked). Raises `Tampered` when what is stored is not what was approved."""
+    """The job of a run (locked).
+
+    Raises `Tampered` when what is stored is not what was approved, `Lapsed` when it is not allowed
+    any more.
+    """
     return _JOBS[run.kind](session, site, run, token)
 
 
@@ -44,6 +49,7 @@ def _query_job(session: Session, site: Site, run: Run, token: str) -> QueryJob:
         raise Tampered("The log names no approval of the request's content.")
     if approved.held != CHARGED_ACCOUNTS:
         raise Tampered("The run's charge is not reserved at both accounts.")
+    allowed.check_claim(session, "query", content.requester, [content.dataset_id])
     grant = grant_version(site, version)
     commitment = tagged_hmac(
         site.settings.site_key, "data-commitment/1", [version.id, version.digest]

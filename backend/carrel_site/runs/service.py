@@ -39,7 +39,7 @@ from carrel_site.outputs import service as outputs
 from carrel_site.requests import states
 from carrel_site.runs import clock, repository
 from carrel_site.runs.ends import COMMIT_MARGIN, finish
-from carrel_site.runs.errors import ClaimLost, Tampered
+from carrel_site.runs.errors import ClaimLost, Refused
 from carrel_site.runs.jobs import job_of
 from carrel_site.runs.models import FailuresExcused, Run
 from carrel_site.runs.queueing import queue_ingest
@@ -50,6 +50,8 @@ CELL_MARGIN = timedelta(microseconds=1)
 """More of the margin for each value of an answer: some 50 bytes of it to flush, at 50 MB/s."""
 
 
+ALONE = frozenset({"black_box"})
+"""The queues of a worker that has its machine for black boxes alone."""
 HELD_MARGIN = timedelta(milliseconds=100)
 """Of the margin for what code returned: a row a reviewer is written and told, too."""
 
@@ -66,6 +68,12 @@ def claim(
         raise NotFound("There is no such run.")
     if run.queue not in worker.queues:
         raise Forbidden(f"This worker does not serve the queue '{run.queue}'.")
+    if site.settings.black_box_exclusive and run.kind == "black_box" and worker.queues != ALONE:
+        # Nobody may have read it: beside it nothing runs that a researcher could watch.
+        raise Forbidden(
+            "Black boxes have workers of their own here (CARREL_BLACK_BOX_EXCLUSIVE), and this one "
+            "serves other queues too."
+        )
     if run.state != RunState.QUEUED.value:
         raise ClaimLost(f"The run is {run.state}.")
     if (asked.protocol_version, asked.mechanism_version) != (PROTOCOL_VERSION, MECHANISM_VERSION):
@@ -82,12 +90,12 @@ def claim(
     record(session, worker.id, "run.claimed", run.id, epoch=run.epoch)
     try:
         return job_of(session, site, run, token)
-    except Tampered as tampered:
-        # What was approved is not what is stored: nothing runs, and the owner is told.
-        record(session, SITE, "run.refused", run.id, reason=str(tampered))
+    except Refused as refused:
+        # It is not what was approved, or not allowed any more: nothing runs, and the owner is told.
+        record(session, SITE, "run.refused", run.id, reason=str(refused))
         if run.version_id is not None:
-            datasets.version_failed(session, site, run.version_id, str(tampered))
-        finish(session, run, RunState.FAILED, at, failure=str(tampered))
+            datasets.version_failed(session, site, run.version_id, str(refused))
+        finish(session, run, RunState.FAILED, at, failure=str(refused))
         return None
     finally:
         if run.epoch == 1:

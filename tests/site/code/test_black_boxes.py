@@ -198,7 +198,9 @@ def test_from_the_asking_to_the_answer(boxes: Boxes) -> None:
     assert again["receipt"] is not None
     # And the log can be checked with a black box's answer in it.
     site = code.app.site
-    found = site.db.transact(lambda session: verify(session, [], site.signer.public))
+    found = site.db.transact(
+        lambda session: verify(session, [], site.signer.public, site_key=site.settings.site_key)
+    )
     assert found.answers == 1
     (listed,) = code.ok(researcher, "GET", "/runs?kind=black_box")["items"]
     assert listed["id"] == run_id
