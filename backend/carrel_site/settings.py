@@ -81,7 +81,8 @@ class Settings(BaseSettings):
     """And those that one person may start within an hour."""
     black_box_exclusive: bool = False
     """Whether the workers of black boxes run where nothing else does that a researcher could watch:
-    on a machine of their own, one run at a time. Unless they do, people approve each black box."""
+    on a machine of their own, one run at a time, and serve no other queue: others are given none.
+    Unless they do, people approve each black box."""
     request_max_bytes: int = Field(default=2**20, gt=0)
     """Of a JSON body; uploads and workers' results have caps of their own."""
     result_max_bytes: int = Field(default=32 * 2**20, ge=2 * MAX_ANSWER_BYTES)

@@ -10,7 +10,7 @@ from carrel_site.embedded.layout import AlreadyRunning
 from carrel_site.embedded.ports import PortTaken
 from carrel_site.embedded.postgres import PostgresFailed
 from carrel_site.embedded.secrets import SecretsExposed, read_secret
-from carrel_site.embedded.site import RunningSite, running_site
+from carrel_site.embedded.site import NotAlone, RunningSite, running_site
 from carrel_site.embedded.supervise import StartFailed, StopRequested
 from carrel_site.embedded.survivors import StillInUse
 
@@ -18,6 +18,7 @@ REFUSALS = (
     AlreadyRunning,
     BinariesMissing,
     NoIdentity,
+    NotAlone,
     PortTaken,
     PostgresFailed,
     SecretsExposed,

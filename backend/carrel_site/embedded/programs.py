@@ -33,6 +33,7 @@ _OURS = frozenset(
     }
 )
 """What `carrel up` decides itself."""
+_TRUE = ("1", "true", "t", "yes", "y", "on")
 _WORKERS = (
     *("ingest_memory_bytes", "result_patience_seconds", "sandbox_minimum_tier", "log_level"),
 )
@@ -43,6 +44,11 @@ def chosen_settings() -> dict[str, str]:
     it trusts when it sends e-mail."""
     certificates = {name: os.environ[name] for name in ("SSL_CERT_FILE",) if name in os.environ}
     return certificates | _from_environment("CARREL_", set(Settings.model_fields) - _OURS)
+
+
+def black_boxes_alone() -> bool:
+    """Whether the site is told that black boxes have workers of their own."""
+    return chosen_settings().get("CARREL_BLACK_BOX_EXCLUSIVE", "").lower() in _TRUE
 
 
 def _from_environment(prefix: str, names: Iterable[str]) -> dict[str, str]:

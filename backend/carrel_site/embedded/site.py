@@ -17,6 +17,7 @@ from carrel_site.embedded.programs import (
     MOCK_QUEUES,
     WORKER_QUEUES,
     api_programs,
+    black_boxes_alone,
     site_program,
     worker_program,
 )
@@ -30,6 +31,17 @@ _SERVICE_SECONDS = 120.0
 _API_SECONDS = 60.0
 _MOCK_RUNS = 2
 """On made-up rows at once, at most: they are short."""
+
+
+class NotAlone(RuntimeError):
+    """Black boxes are to have a machine for themselves, and this command runs all on one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "CARREL_BLACK_BOX_EXCLUSIVE says that nothing else runs where black boxes do, and here "
+            "the API, questions and runs on made-up rows do. Take it out, and people approve each "
+            "black box; or run the parts by themselves (docs/black-boxes.md, 'For owners')."
+        )
 
 
 @dataclass(frozen=True)
@@ -50,8 +62,10 @@ def running_site(
     """A site in `directory` that is up inside the block; afterwards nothing of it is left.
 
     Raises AlreadyRunning, PortTaken, StartFailed, StopRequested (told to stop while starting),
-    BinariesMissing, NoIdentity, SecretsExposed, StillInUse, PostgresFailed.
+    BinariesMissing, NoIdentity, SecretsExposed, StillInUse, PostgresFailed, NotAlone.
     """
+    if black_boxes_alone():
+        raise NotAlone
     data = DataDir(directory.absolute())
     data.make()
     with data.lock(), ports.listen(HOST, port) as listener, Supervisor(say) as supervisor:

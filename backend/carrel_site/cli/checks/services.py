@@ -25,17 +25,20 @@ def service_findings(data_dir: Path) -> Iterator[Finding]:
     except MissingSecret as error:
         yield Finding(Level.FAIL, "settings", str(error), "restore it from a backup")
         return
-    yield from _database(settings)
+    yield from _database(settings, embedded=(data_dir / "site.json").exists())
     yield _broker(settings)
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _database(settings: Settings, *, embedded: bool) -> Iterator[Finding]:
     dsn = settings.database_url.replace("postgresql+psycopg://", "postgresql://", 1)
     try:
         with psycopg.connect(dsn, connect_timeout=5) as connection:
             yield _version(connection)
             yield _role(connection)
-            yield _schema(connection)
+            schema = _schema(connection)
+            yield schema
+            if settings.black_box_exclusive and schema.level is not Level.FAIL:
+                yield from _black_boxes(connection, embedded=embedded)
     except psycopg.OperationalError as error:
         yield Finding(
             Level.FAIL, "database", str(error).splitlines()[0],
@@ -85,6 +88,40 @@ def _schema(connection: psycopg.Connection) -> Finding:
     if row[0] != head:
         return Finding(Level.FAIL, "schema", f"at {row[0]}, not {head}", "carrel db upgrade")
     return Finding(Level.OK, "schema", f"at {head}")
+
+
+def _black_boxes(connection: psycopg.Connection, *, embedded: bool) -> Iterator[Finding]:
+    """Whether what CARREL_BLACK_BOX_EXCLUSIVE says can be so. Where workers run, nobody can see
+    from here."""
+    subject = "black boxes"
+    if embedded:
+        yield Finding(
+            Level.FAIL, subject, "CARREL_BLACK_BOX_EXCLUSIVE is set, and `carrel up` runs "
+            "everything on one machine: it will not start",
+            "take it out, or run the parts by themselves (docs/black-boxes.md)",
+        )  # fmt: skip
+        return
+    rows = connection.execute(
+        "SELECT name, queues FROM workers WHERE revoked_at IS NULL AND 'black_box' = ANY (queues)"
+        " ORDER BY name"
+    ).fetchall()
+    mixed = [name for name, queues in rows if set(queues) != {"black_box"}]
+    if mixed:
+        yield Finding(
+            Level.WARN, subject, f"these workers serve other queues too: {', '.join(mixed)}",
+            "they are given no black box; make a worker for `--queues black_box` alone",
+        )  # fmt: skip
+    if len(mixed) == len(rows):
+        yield Finding(
+            Level.FAIL, subject, "CARREL_BLACK_BOX_EXCLUSIVE is set, and no worker serves black "
+            "boxes alone: none will run",
+            "make a worker for the queue black_box, on a machine of its own",
+        )  # fmt: skip
+        return
+    yield Finding(
+        Level.OK, subject, "have workers of their own; that nothing else runs where these do is "
+        "for you to see to",
+    )  # fmt: skip
 
 
 def _broker(settings: Settings) -> Finding:
