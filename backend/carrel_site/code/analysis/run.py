@@ -120,8 +120,8 @@ def _ruff(files: Sequence[SourceFile], directory: Path) -> list[CodeFinding]:
             level = ALARM
         elif _RUFF_NOTES.match(rule):
             level = NOTE
-        place = int(match["line"]), int(match["column"])
-        found.append(Finding(rule, path, *place, match["said"][:500], level))
+        line_number, column = int(match["line"]), int(match["column"])
+        found.append(Finding(rule, path, line_number, column, match["said"][:500], level))
     return [CodeFinding(source="ruff", **one._asdict()) for one in fewer(found)]
 
 
