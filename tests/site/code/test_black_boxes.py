@@ -227,7 +227,7 @@ def test_a_failure_looks_like_a_run_until_its_time_and_stays_charged(boxes: Boxe
     code = boxes.code
     request = boxes.queued()
     job = boxes.claim(request)
-    body = {"claim_token": job.claim_token, "epoch": job.epoch, "reason": "unit 17 is there"}
+    body = {"claim_token": job.claim_token, "epoch": job.epoch, "reason": "person_x is there"}
     assert boxes.worker.post(f"{job.run_id}/failed", body).is_success
     shown = code.run(job.run_id)
     assert (shown["state"], shown["finished_at"]) == ("running", None)
@@ -239,7 +239,7 @@ def test_a_failure_looks_like_a_run_until_its_time_and_stays_charged(boxes: Boxe
     boxes.due(job.run_id)
     shown = code.run(job.run_id, wait=5)
     assert shown["state"] == "failed"
-    assert "17" not in json.dumps(shown)
+    assert "person_x" not in json.dumps(shown)
     assert boxes.spent() == [("reserve", 2), ("settle", 2)]
     assert boxes.price()["asked_before"] is None  # a failure is not remembered
 
