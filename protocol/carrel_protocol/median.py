@@ -23,7 +23,9 @@ better than one that is.
 is, compared with another, moves by at most η = 2/scale: the choice has *bounded range* η (Durfee &
 Rogers 2019, arXiv 1905.04273; Dong, Durfee & Rogers 2020, arXiv 1909.13830, Prop. 2). Hence it is
 η-DP, and (η²/8)-zCDP, which is 1/(2·scale²) (Cesar & Rogers 2021, arXiv 2004.07223, Lemma 3.2).
-Coordinates are chosen one by one, each with its own part, and the parts add up.
+Coordinates are chosen one by one, each with its own part, and the parts add up. This is for each
+draw of the blocks. Their mixture has both of these bounds too (Rényi divergence is quasi-convex:
+van Erven & Harremoës 2014, arXiv 1206.2459, Thm 13), and they are all that is claimed or charged.
 
 **How far off.** A median of the values is itself a candidate with u = 0, and at most `steps`
 candidates have u ≥ t + 1, each less likely than it by exp(−(t + 1)/scale). So
