@@ -152,7 +152,9 @@ def test_from_the_asking_to_the_answer(boxes: Boxes) -> None:
     assert boxes.spent() == [("reserve", 2), ("settle", 2)]
     assert code.run(job.run_id)["receipt"] is not None
     site = code.app.site
-    found = site.db.transact(lambda session: verify(session, [], site.signer.public))
+    found = site.db.transact(
+        lambda session: verify(session, [], site.signer.public, site_key=site.settings.site_key)
+    )
     assert found.answers == 1
     # What was charged says by which mechanism.
     stored = code.execute(
