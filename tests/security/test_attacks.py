@@ -18,7 +18,17 @@ from tests.security import suite
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = [
-    *("children_burn", "cpu_successors", "cpu_unreaped", "zero_shared", "count_processes", "fork_bomb", "thread_bomb", "inode_bomb", "tmpfs_fill"),
+    *(
+        "children_burn",
+        "cpu_successors",
+        "cpu_unreaped",
+        "zero_shared",
+        "count_processes",
+        "fork_bomb",
+        "thread_bomb",
+        "inode_bomb",
+        "tmpfs_fill",
+    ),
     *("memory_one", "memory_eight", "memory_caught", "memfd", "shared_dontneed", "daemons"),
 ]
 """What a cgroup could make a difference to."""

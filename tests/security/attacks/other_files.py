@@ -3,7 +3,15 @@ import os
 
 from got import got
 
-for path in ("/usr/bin", "/usr/sbin", "/bin", "/usr/include", "/usr/src", "/usr/games", "/usr/share"):
+for path in (
+    "/usr/bin",
+    "/usr/sbin",
+    "/bin",
+    "/usr/include",
+    "/usr/src",
+    "/usr/games",
+    "/usr/share",
+):
     try:
         names = set(os.listdir(path))
     except OSError:

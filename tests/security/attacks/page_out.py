@@ -1,4 +1,4 @@
-# Pages of files that everybody shares, thrown out of memory to be missed by the next who reads them.
+# Pages of files that everybody shares, thrown out of memory: the next who reads them waits.
 import ctypes
 import mmap
 import os

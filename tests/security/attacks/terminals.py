@@ -1,4 +1,4 @@
-# A terminal's times and mode are kept for whoever comes next; its number tells of the whole machine.
+# A terminal's times and mode are kept for whoever comes next; its number is the whole machine's.
 import os
 
 from got import got

@@ -53,7 +53,8 @@ def test_who_goes_on_writing_is_not_read_for_ever() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["\u202e", "\u2066", "\u200b", "\u2028", "\x1b", "\r", "\x00", "\ud800", "\x85", "\ufeff"]
+    "text",
+    ["\u202e", "\u2066", "\u200b", "\u2028", "\x1b", "\r", "\x00", "\ud800", "\x85", "\ufeff"],
 )
 def test_what_is_not_seen_is_shown_to_be_there(text: str) -> None:
     assert clean(f"a{text}b\n\tc") in ("a\ufffdb\n\tc", "a?b\n\tc")

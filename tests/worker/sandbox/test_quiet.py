@@ -87,7 +87,9 @@ def test_what_it_may_read_can_be_read_before(quiet: Sandbox) -> None:
     environment = EnvironmentDir.running()
     assert not system.read_whole(environment, 0.0)
     places = [*system.shown(environment), *system.own(environment).values()]
-    listed = "import os\ndef work(): return sorted(os.path.realpath(p) for p in ('/usr', '/usr/lib'))"
+    listed = (
+        "import os\ndef work(): return sorted(os.path.realpath(p) for p in ('/usr', '/usr/lib'))"
+    )
     assert values(quiet.run(function(listed)))["result"] == ["/usr", "/usr/lib"]
     assert all(place.exists() for place in places)
     assert not any(place in other.parents for place in places for other in places)

@@ -125,7 +125,8 @@ def test_times_of_files_stay_as_they_are_though_nobody_is_refused(machine: str) 
 
 def test_there_are_no_sockets_and_nothing_that_the_whole_machine_counts(machine: str) -> None:
     named = NUMBERS[machine]
-    assert not {"socketpair", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "getsockopt"} & set(named)
+    for name in ("socketpair", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "getsockopt"):
+        assert name not in named
     for name, number in (("socket", errno.EAFNOSUPPORT), ("statx", errno.ENOSYS)):
         assert answer(machine, named[name], 1, 1, 0) == refused(number)
     assert answer(machine, named["getrusage"]) == refused(errno.ENOSYS)

@@ -103,8 +103,8 @@ def base(environment: EnvironmentDir, binds: Binds) -> list[str]:
         binds.add(path, f"/python/{name}")
         options += ["--setenv", "LD_LIBRARY_PATH", "/python/lib"]
     for path in system.unused(environment):
-        place = _inside(environment, path)
-        binds.options += ["--size", "4096", "--tmpfs", place, "--remount-ro", place]
+        covered = _inside(environment, path)
+        binds.options += ["--size", "4096", "--tmpfs", covered, "--remount-ro", covered]
     for place, packages in enumerate(environment.packages):
         binds.add(packages, f"/environment/{place}")
     binds.add(RUNNER, "/job/carrel_runner")

@@ -56,8 +56,8 @@ def rules(
     readable = ["/lib", "/lib64", "/etc/ld.so.cache"]
     readable = [path for path in readable if not os.path.islink(path)]
     own = system.own(environment).values()
-    for path in (*system.shown(environment), *system.loaders(), *own, *environment.packages):
-        readable.append(str(path))
+    places = (*system.shown(environment), *system.loaders(), *own, *environment.packages)
+    readable += map(str, places)
     readable += [str(bubblewrap.RUNNER), str(root / "job")]
     for name, descriptor in mounts:
         path = os.readlink(f"/proc/self/fd/{descriptor}")

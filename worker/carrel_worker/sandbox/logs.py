@@ -10,9 +10,10 @@ _LAST = 2.0
 
 
 def clean(text: str) -> str:
-    """Text that can be stored and shown: no half characters, and none that are not seen.
+    r"""Text that can be stored and shown: no half characters, and none that are not seen.
 
-    Control characters but \\n and \\t, those that turn the direction of text, and those of no width.
+    Those are control characters but \n and \t, those that turn text's direction, and those of no
+    width.
     """
     text = text.encode("utf-8", "replace").decode()
     return "".join(

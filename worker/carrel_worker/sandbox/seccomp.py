@@ -157,9 +157,7 @@ def _check(argument: int, values: Sequence[int], *, mask: int | None = None) -> 
     return [*start, *tests, (_RETURN, 0, 0, _refuse(errno.EPERM))]
 
 
-def _only(
-    argument: int, values: Sequence[int], *, mask: int | None = None
-) -> list[Instruction]:
+def _only(argument: int, values: Sequence[int], *, mask: int | None = None) -> list[Instruction]:
     return [*_check(argument, values, mask=mask), (_RETURN, 0, 0, _ALLOW)]
 
 
