@@ -101,7 +101,7 @@ def test_the_hash_has_a_domain_of_its_own_and_is_that_of_what_comes_back() -> No
         (lambda c: c["output"].update(lower=[0]), "1 lower bounds and 2 upper ones"),
         (lambda c: c["output"].update(steps=0), "output.steps"),
         (lambda c: c.update(blocks=1), "blocks"),
-        (lambda c: c.update(blocks=1000, limits={"wall_seconds": 3}), "4000 s"),
+        (lambda c: c.update(blocks=1000, limits={"wall_seconds": 3}), "4500 s"),
         (lambda c: c.update(aggregate="mode"), "aggregate"),
         (
             lambda c: c.update(aggregate="median", output={**c["output"], "steps": 4097}),

@@ -47,6 +47,8 @@ OTHERWISE: dict[str, dict[str, float]] = {
     "loop": {"cpu_seconds": 1},
     "deaf_sleep": {"wall_seconds": 1},
     "children_burn": {"cpu_seconds": 1},
+    "cpu_successors": {"cpu_seconds": 1},
+    "cpu_unreaped": {"cpu_seconds": 1},
     "fork_bomb": {"wall_seconds": 2},
     "thread_bomb": {"wall_seconds": 2},
 }
@@ -55,6 +57,9 @@ ENDINGS: dict[str, set[str]] = {
     "loop": {"cpu_time"},
     "deaf_sleep": {"wall_time"},
     "children_burn": {"cpu_time"},
+    "cpu_successors": {"cpu_time"},
+    "cpu_unreaped": {"cpu_time"},
+    "in_flight": {"exited"},
     "fork_bomb": _STOPPED,
     "thread_bomb": _STOPPED | {"raised"},
     "memory_one": {"memory"},

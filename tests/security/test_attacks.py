@@ -18,7 +18,17 @@ from tests.security import suite
 
 ROOT = Path(__file__).parents[2]
 RESOURCES = [
-    *("children_burn", "count_processes", "fork_bomb", "thread_bomb", "inode_bomb", "tmpfs_fill"),
+    *(
+        "children_burn",
+        "cpu_successors",
+        "cpu_unreaped",
+        "zero_shared",
+        "count_processes",
+        "fork_bomb",
+        "thread_bomb",
+        "inode_bomb",
+        "tmpfs_fill",
+    ),
     *("memory_one", "memory_eight", "memory_caught", "memfd", "shared_dontneed", "daemons"),
 ]
 """What a cgroup could make a difference to."""
@@ -137,6 +147,19 @@ def test_an_attack_on_an_ordinary_users_worker_wins_nothing(
         pytest.skip(result.detail)
     record_property("tier", result.tier)
     assert result.held, (result.tier, result.won, result.detail)
+
+
+def test_a_run_finds_no_mark_of_the_one_before_it(outside: suite.World) -> None:
+    mode = suite.Mode.named("bubblewrap warm")
+    try:
+        with suite.sandbox(mode, outside.data) as (made, packages):
+            seen = [suite.outcome("marks", made, packages, mode, outside) for _ in range(3)]
+    except suite.Unavailable as error:
+        pytest.skip(str(error))
+    assert all(each.warm for each in seen)
+    first, *others = (each.stdout for each in seen)
+    assert first.startswith("SEEN")
+    assert others == [first, first]
 
 
 def test_two_forks_of_one_waiting_process_draw_different_numbers(outside: suite.World) -> None:

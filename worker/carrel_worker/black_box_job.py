@@ -29,11 +29,14 @@ from carrel_worker.process import ChildProcess
 from carrel_worker.query_job import OtherMechanism
 from carrel_worker.sandbox import EnvironmentDir, Mount, Outcome, Program, Sandbox, Tier, drop
 from carrel_worker.sandbox.runner import tables
+from carrel_worker.sandbox.system import read_whole
 from carrel_worker.slot import Slot
 from carrel_worker.tables.layout import Table, open_table
 
 _LOOK_SECONDS = 0.25
 """How often a wait looks whether it is to end."""
+_READ_SECONDS = 2.0
+"""Of the time before the first slot, for reading the environment into memory."""
 _REHEARSAL = "pass\n"
 
 
@@ -68,7 +71,7 @@ def _result(
         check_content(job)
         with _alone(child, stopped), work_directory(child.work) as work:
             # Never one that waits warm: how it was left would pass from block to block.
-            sandbox = Sandbox(minimum=Tier.named(child.settings.sandbox_minimum_tier))
+            sandbox = Sandbox(minimum=Tier.named(child.settings.sandbox_minimum_tier), quiet=True)
             environment = environments.find(
                 content.environment.name,
                 content.environment.lock_hash,
@@ -80,6 +83,7 @@ def _result(
             finally:
                 os.close(descriptor)
             _rehearse(sandbox, environment, content)
+            read_whole(environment, _READ_SECONDS)
             schedule = Schedule(
                 origin=slot.claimed_at + lead_seconds(content.data.table.size.rows),
                 seconds=content.slot_seconds(),

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from carrel_protocol.api.common import Role
 from carrel_protocol.base import READABLE, Received, Sent
@@ -127,6 +127,17 @@ class WorkerCreate(Sent):
         Annotated[str, StringConstraints(pattern=r"^(ingest|query|code|mock|black_box|train)$")],
         ...,
     ] = Field(min_length=1, max_length=6)
+
+    @model_validator(mode="after")
+    def _apart(self) -> "WorkerCreate":
+        # What a program on made-up rows returns is its asker's at once, without anybody looking.
+        # So whoever runs it holds no data, and nothing that data could have left a mark in.
+        if "mock" in self.queues and set(self.queues) != {"mock"}:
+            raise ValueError(
+                "a worker of the queue 'mock' serves no other queue: it holds no data; "
+                "make a second worker for the others"
+            )
+        return self
 
 
 class WorkerWithSecret(Worker):

@@ -47,6 +47,7 @@ MISDEEDS = {
     "takes all memory": "x = [bytearray(2**24) for _ in range(4096)]",
     "forks": "import os\n    while True: os.fork()",
     "floods": "print('x' * 50_000_000); raise ValueError",
+    "opens pipes": "import os\n    while True: os.pipe()",
     "returns its best": "return [1e300, -1e300]",
 }
 
@@ -83,7 +84,7 @@ class Run:
         monkey.setattr("carrel_worker.black_box_job.os_draws", lambda _units: drawn)
         clock = Clock()
         inner = _runner(
-            Sandbox(minimum=Tier.BUBBLEWRAP),
+            Sandbox(minimum=Tier.BUBBLEWRAP, quiet=True),
             environments.default().directory,
             asked,
             table,

@@ -108,6 +108,18 @@ def test_data_below_a_closed_directory_is_reached_by_what_is_open(
     assert values(outcome) == {"result": "the rows"}
 
 
+SIGNALS = """
+import os
+def work():
+    for number in range(1, 65):
+        try:
+            os.kill(1, number)
+        except OSError:
+            continue
+    return 1
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "ending", "message"),
     [
@@ -123,7 +135,8 @@ def test_data_below_a_closed_directory_is_reached_by_what_is_open(
         ("def work():\n    class E(Exception):\n        def __str__(self): raise E\n    raise E",
          "raised", "E: (its text cannot be had)"),
         ("import os, signal\ndef work(): os.kill(os.getpid(), signal.SIGKILL); return 1",
-         "returned", ""),
+         "killed", "it ended at once, with signal 9"),
+        (SIGNALS, "returned", ""),
         ("import ctypes\ndef work(): ctypes.string_at(0)", "killed",
          "it ended at once, with signal 11"),
     ],
@@ -224,4 +237,55 @@ def work():
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [{"result": [[1], 1]}] * 3
+    assert found == [{"result": [[1, 2], 2]}] * 3  # and who waits for it
+
+
+POOLS = """
+import asyncio, concurrent.futures, multiprocessing, os, shutil, time
+def work():
+    own = multiprocessing.get_context("fork")
+    with own.Pool(2) as pool:
+        squares = pool.map(abs, range(-3, 3))
+    with concurrent.futures.ProcessPoolExecutor(2, mp_context=own) as pool:
+        more = list(pool.map(abs, range(-3, 3)))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        threads = list(pool.map(abs, range(-3, 3)))
+    assert squares == more == threads
+    open("one", "w").write("x")
+    shutil.copy2("one", "two")
+    refused = []
+    for action in (own.Pipe, lambda: asyncio.new_event_loop()):
+        try:
+            action()
+        except PermissionError as error:
+            refused.append(error.errno)
+    return [refused, os.listdir("/dev/shm"), time.process_time() > 0]
+"""
+
+
+def test_pools_work_and_what_takes_a_socket_is_refused_at_once(sandbox: Sandbox) -> None:
+    assert values(sandbox.run(function(POOLS)))["result"] == [[1, 1], [], True]
+
+
+OF_EACH = """
+import os, time
+def work():
+    for _ in range(100):
+        child = os.fork()
+        if child == 0:
+            until = time.thread_time() + 0.02
+            while time.thread_time() < until: pass
+            if os.fork(): os._exit(0)  # and its child, an orphan, goes on
+            until = time.thread_time() + 0.02
+            while time.thread_time() < until: pass
+            os._exit(0)
+        time.sleep(0.001)
+    return 1
+"""
+
+
+def test_the_time_of_every_process_is_counted(sandbox: Sandbox) -> None:
+    outcome = sandbox.run(function(OF_EACH, LIMITS.model_copy(update={"processes": 250})))
+    assert values(outcome)["result"] == 1
+    # Those that were not over when the program was may have taken less.
+    assert outcome.cpu_ms > 1000

@@ -33,10 +33,12 @@ def judge(program: bytes, data: bytes) -> int:
             at += yes if truth else no
 
 
-def answer(machine: str, number: int, *arguments: int, alone: int | None = None) -> int:
+def answer(
+    machine: str, number: int, *arguments: int, alone: int | None = None, quiet: bool = False
+) -> int:
     words = [*arguments, *([0] * (6 - len(arguments)))]
     data = struct.pack("=iIQ6Q", number, ARCHITECTURES[machine], 0, *words)
-    return judge(seccomp.compile_filter(machine, alone=alone), data)
+    return judge(seccomp.compile_filter(machine, alone=alone, quiet=quiet), data)
 
 
 @pytest.fixture(params=["x86_64", "aarch64"])
@@ -79,9 +81,10 @@ def test_the_x32_numbering_ends_the_process() -> None:
         ("ioctl", [(0, 0x5401)], [(0, 0x5412), (0, 0x541C), (0, 0x40086602), (0, 0x80045430)]),
         ("prctl", [(15,)], [(22,), (35,), (36,), (4,), (24,), (0x59616D61,)]),
         ("prlimit64", [(0,)], [(1,), (4321,)]),
-        ("socketpair", [(1, 1), (1, 0x80801), (1, 5)], [(1, 2), (2, 1), (16, 3), (1, 0x802)]),
-        ("sendto", [(3, 1, 1, 0, 0)], [(3, 1, 1, 0, 1), (3, 1, 1, 0, 2**40)]),
-        ("madvise", [(0, 9, 4)], [(0, 9, 12), (0, 9, 100)]),
+        ("wait4", [(3, 1, 1, 0)], [(3, 1, 1, 1), (3, 1, 1, 2**40)]),
+        ("waitid", [(0, 3, 1, 4, 0)], [(0, 3, 1, 4, 1), (0, 3, 1, 4, 2**40)]),
+        ("madvise", [(0, 9, 4)], [(0, 9, 12), (0, 9, 20), (0, 9, 21), (0, 9, 100)]),
+        ("rt_sigaction", [(2, 1), (17, 0)], [(17, 1), (17, 2**40), (2**32 | 17, 1)]),
     ],
 )
 def test_arguments_decide(
@@ -109,9 +112,38 @@ def test_without_namespaces_a_process_signals_itself_alone(machine: str) -> None
         assert answer(machine, numbers[name], 77, alone=77) == ALLOW
         for other in (1, 0, 76, 2**64 - 1):
             assert answer(machine, numbers[name], other, alone=77) == refused(errno.EPERM)
-    for name in ("tkill", "fchmod", "utimensat", "rt_sigqueueinfo"):
+    for name in ("tkill", "fchmod", "rt_sigqueueinfo"):
         assert answer(machine, numbers[name], alone=77) == refused(errno.EPERM)
         assert answer(machine, numbers[name]) == ALLOW
+    assert answer(machine, numbers["utimensat"], alone=77) == refused(errno.EPERM)
+
+
+def test_times_of_files_stay_as_they_are_though_nobody_is_refused(machine: str) -> None:
+    for name in {"utime", "utimes", "futimesat", "utimensat"} & set(NUMBERS[machine]):
+        assert answer(machine, NUMBERS[machine][name]) == refused(0)
+
+
+def test_there_are_no_sockets_and_nothing_that_the_whole_machine_counts(machine: str) -> None:
+    named = NUMBERS[machine]
+    for name in ("socketpair", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "getsockopt"):
+        assert name not in named
+    for name, number in (("socket", errno.EAFNOSUPPORT), ("statx", errno.ENOSYS)):
+        assert answer(machine, named[name], 1, 1, 0) == refused(number)
+    assert answer(machine, named["getrusage"]) == refused(errno.ENOSYS)
+
+
+def test_in_quiet_there_are_no_pipes_and_no_waking_of_others(machine: str) -> None:
+    numbers = NUMBERS[machine]
+    for name in {"pipe", "pipe2", "eventfd", "eventfd2"} & set(numbers):
+        assert answer(machine, numbers[name]) == ALLOW
+        assert answer(machine, numbers[name], quiet=True) == refused(errno.EPERM)
+    private, clock = 128, 256
+    for operation in (0, 9, 9 | clock, *(private | each for each in range(14))):
+        assert answer(machine, numbers["futex"], 1, operation, quiet=True) == ALLOW
+    for operation in (1, 3, 4, 5, 6, 7, 10, 11, 1 | clock, 2**32 | 1):
+        asked = answer(machine, numbers["futex"], 1, operation, quiet=True)
+        assert asked == refused(errno.EPERM)
+        assert answer(machine, numbers["futex"], 1, operation) == ALLOW
 
 
 def test_an_unknown_processor_has_no_filter() -> None:

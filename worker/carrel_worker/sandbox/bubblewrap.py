@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from carrel_worker.sandbox import drop
+from carrel_worker.sandbox import drop, system
 from carrel_worker.sandbox.program import EnvironmentDir
 
 RUNNER = Path(__file__).parent / "runner"
@@ -22,6 +22,9 @@ CODE_BYTES = 2**20
 """Of /tmp beside what code may write there: its own files."""
 BOOT = "import sys; sys.path.insert(0, '/job'); from carrel_runner.main import main; main({})"
 STAGE = "import sys; sys.path.insert(0, '/job'); from carrel_runner.stage import main; main({})"
+DEVICES = ("null", "full", "random", "urandom")
+"""No terminals, whose times and modes a run could leave for the next; no zero, of which a shared
+mapping is memory that no look at processes sees."""
 PYTHON = ("-I", "-S", "-B")
 """Isolated, without `site` (no .pth file runs), writing no bytecode."""
 WORDS = {
@@ -83,22 +86,33 @@ def base(environment: EnvironmentDir, binds: Binds) -> list[str]:
     options = ["--unshare-user", "--unshare-all", "--die-with-parent", "--as-pid-1"]
     options += ["--new-session", "--clearenv", "--hostname", "sandbox"]
     options += ["--uid", str(UID), "--gid", str(UID)]
-    options += ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "lib", "lib64"):
+    for path in system.shown(environment):
+        options += ["--ro-bind", str(path), str(path)]
+    for path in system.loaders():
+        link = [os.readlink(path)] if path.is_symlink() else [str(path)]
+        options += ["--symlink" if path.is_symlink() else "--ro-bind", *link, str(path)]
+    for name in ("lib", "lib64"):
         if Path("/", name).is_symlink():
             options += ["--symlink", f"usr/{name}", f"/{name}"]
         elif Path("/", name).is_dir():
             options += ["--ro-bind", f"/{name}", f"/{name}"]
     if Path("/etc/ld.so.cache").exists():
         options += ["--ro-bind", "/etc/ld.so.cache", "/etc/ld.so.cache"]
-    if not environment.prefix.is_relative_to("/usr"):
+    for name, path in system.own(environment).items():
         # Under another name, which tells nothing of the host's directories.
-        binds.add(environment.prefix, "/python")
+        binds.add(path, f"/python/{name}")
         options += ["--setenv", "LD_LIBRARY_PATH", "/python/lib"]
+    for path in system.unused(environment):
+        covered = _inside(environment, path)
+        binds.options += ["--size", "4096", "--tmpfs", covered, "--remount-ro", covered]
     for place, packages in enumerate(environment.packages):
         binds.add(packages, f"/environment/{place}")
     binds.add(RUNNER, "/job/carrel_runner")
-    options += ["--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
+    options += ["--size", "65536", "--tmpfs", "/dev"]
+    for name in DEVICES:
+        if Path("/dev", name).exists():
+            options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    options += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
     options += ["--remount-ro", "/dev"]
     for name, value in WORDS.items():
         options += ["--setenv", name, value]
@@ -133,9 +147,14 @@ def stage(environment: EnvironmentDir, staging: Sequence[Path], binds: Binds) ->
 
 def interpreter(environment: EnvironmentDir) -> str:
     """Where the interpreter lies inside."""
+    return _inside(environment, environment.interpreter)
+
+
+def _inside(environment: EnvironmentDir, path: Path) -> str:
+    """Where something of the interpreter's prefix lies inside."""
     if environment.prefix.is_relative_to("/usr"):
-        return str(environment.interpreter)
-    return f"/python/bin/{environment.interpreter.name}"
+        return str(path)
+    return f"/python/{path.relative_to(environment.prefix)}"
 
 
 def packages(environment: EnvironmentDir) -> list[str]:

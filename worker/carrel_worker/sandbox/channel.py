@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from carrel_protocol.outputs import Ending
+from carrel_worker.sandbox.logs import clean
 
 REPORT_BYTES = 256 * 1024
 HEADER_BYTES = 64 * 1024
@@ -86,15 +87,7 @@ def read_report(channel: Channel) -> Report | None:
         return None
     if not isinstance(written, int) or isinstance(written, bool) or written < 0:
         return None
-    return Report(found["ending"], _clean(message)[:2000], _clean(traceback), written)
-
-
-def _clean(text: str) -> str:
-    """Text that can be stored and shown: no half characters, no control characters but \\n, \\t."""
-    text = text.encode("utf-8", "replace").decode()
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
+    return Report(found["ending"], clean(message)[:2000], clean(traceback), written)
 
 
 assert set(_CLAIMS) <= set(get_args(Ending))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from carrel_worker.sandbox import bubblewrap, drop, seccomp
+from carrel_worker.sandbox import bubblewrap, drop, seccomp, system
 from carrel_worker.sandbox.program import EnvironmentDir
 
 FAILED = 98
@@ -46,11 +46,18 @@ def _open_up(function: Any, path: str, _: object) -> None:
 
 
 def rules(
-    root: Path, environment: EnvironmentDir, mounts: Sequence[tuple[str, int]]
+    root: Path,
+    environment: EnvironmentDir,
+    mounts: Sequence[tuple[str, int]],
+    *,
+    quiet: bool = False,
 ) -> dict[str, Any]:
     """Link the data into the directory; what may be read and written, and the filter."""
-    readable = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", str(environment.prefix)]
-    readable += [str(path) for path in environment.packages]
+    readable = ["/lib", "/lib64", "/etc/ld.so.cache"]
+    readable = [path for path in readable if not os.path.islink(path)]
+    own = system.own(environment).values()
+    places = (*system.shown(environment), *system.loaders(), *own, *environment.packages)
+    readable += map(str, places)
     readable += [str(bubblewrap.RUNNER), str(root / "job")]
     for name, descriptor in mounts:
         path = os.readlink(f"/proc/self/fd/{descriptor}")
@@ -61,9 +68,9 @@ def rules(
     readable.append(str(root / "data"))
     return {
         "readable": [path for path in readable if os.path.exists(path)],
-        "devices": ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"],
+        "devices": [f"/dev/{name}" for name in bubblewrap.DEVICES],
         "scratch": str(root / "tmp"),
-        "filter": seccomp.compile_filter(alone=_OWN_NUMBER).hex(),
+        "filter": seccomp.compile_filter(alone=_OWN_NUMBER, quiet=quiet).hex(),
         "number": _OWN_NUMBER,
         "failed": FAILED,
     }

@@ -148,9 +148,11 @@ class Wrapped:
         binds: bubblewrap.Binds,
         streams: Streams,
         inherited: Sequence[int],
+        *,
+        quiet: bool = False,
     ) -> None:
         """`inherited`: the job's descriptor first, then the channels."""
-        filter_fd = memory_file("filter", seccomp.compile_filter())
+        filter_fd = memory_file("filter", seccomp.compile_filter(quiet=quiet))
         try:
             options = bubblewrap.once(environment, scratch_bytes, binds, filter_fd)
             self._process, self.pid, self._release = bwrap(

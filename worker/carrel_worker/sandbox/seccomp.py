@@ -32,16 +32,23 @@ _NEW_NAMESPACES = 0x7E020000
 _SHARED_ANONYMOUS = 0x21
 
 _ANSWERS = {
-    # Only sockets that are connected from birth exist (socketpair), so none has an address.
+    # There are no sockets, not even pairs: they carry descriptors, which outlive the processes that
+    # sent them, hold the kernel's memory, and have numbers that the whole machine counts up.
     "socket": errno.EAFNOSUPPORT,
     **dict.fromkeys(("connect", "bind", "listen", "accept", "accept4"), errno.EACCES),
     # Its flags lie in memory, where a filter cannot look; libc falls back to clone.
     "clone3": errno.ENOSYS,
     "openat2": errno.ENOSYS,
+    # Tells numbers of mounts, which the whole machine counts up. libc takes stat.
+    "statx": errno.ENOSYS,
+    # Tells whether a page had to be read from the disk, and so what others have read.
+    "getrusage": errno.ENOSYS,
     # RWF_NOWAIT tells what lies in the page cache, which other programs share.
     **dict.fromkeys(("preadv2", "pwritev2"), errno.ENOSYS),
     # Advice that moves pages of shared files in and out of that cache: heard, and not followed.
     "fadvise64": 0,
+    # Whoever may write to a device may set its times, and it is every sandbox's device.
+    **dict.fromkeys(("utime", "utimes", "utimensat", "futimesat"), 0),
     # Kept in the kernel's memory, which no limit here counts.
     **dict.fromkeys(("setxattr", "lsetxattr", "fsetxattr"), errno.ENOTSUP),
 }
@@ -52,20 +59,29 @@ _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 # prctl: names, death signal, dumpable (read), bounding set (read), timer slack, no_new_privs,
 # huge pages, names of mappings
 _PRCTL = (1, 2, 3, 15, 16, 23, 29, 30, 38, 39, 41, 42, 0x53564D41)
-# madvise: merging equal pages with other programs' (12) and poisoning are refused.
-_MADVISE = (0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
-_STREAMS = (1, 5)  # SOCK_STREAM, SOCK_SEQPACKET: neither can send to an address
+# madvise: merging equal pages with other programs' (12), poisoning, and throwing pages of shared
+# files out of memory (20, 21) are refused.
+_MADVISE = (0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23)
+_SIGCHLD = 17
+_FUTEX_PRIVATE = 128
+# futex among processes: FUTEX_WAIT and FUTEX_WAIT_BITSET, with which a thread's end is waited for.
+_FUTEX_WAITS = (0, 9)
+_NUMBERED = ("pipe", "pipe2", "eventfd", "eventfd2")
 _CHANGES = (
     *("chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat"),
     *("setpgid", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tkill"),
 )
 
 
-def compile_filter(machine: str | None = None, *, alone: int | None = None) -> bytes:
+def compile_filter(
+    machine: str | None = None, *, alone: int | None = None, quiet: bool = False
+) -> bytes:
     """The program for `machine` (default: this one), as an array of `struct sock_filter`.
 
     `alone` is the process's own number, for where it sees the host's processes and files: then it
-    signals itself alone, and changes no file's mode or times. Raises `UnknownMachine`.
+    signals itself alone, and changes no file's mode or times. `quiet`: without what could leave or
+    find a mark of another run's: pipes have numbers of the whole machine's, and a futex in a page
+    of a shared file is that of every process which has it mapped. Raises `UnknownMachine`.
     """
     machine = machine or platform.machine()
     if machine not in NUMBERS:
@@ -79,13 +95,14 @@ def compile_filter(machine: str | None = None, *, alone: int | None = None) -> b
     ]
     if machine == "x86_64":
         program += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
-    special = _special(alone)
+    special = _special(alone, quiet)
+    answers = {**_ANSWERS, **(dict.fromkeys(_NUMBERED, errno.EPERM) if quiet else {})}
     for name, number in sorted(numbers.items(), key=lambda each: each[1]):
         if alone is not None and name in _CHANGES:
             continue
         block = special.get(name)
         if block is None:
-            answer = _refuse(_ANSWERS[name]) if name in _ANSWERS else _ALLOW
+            answer = _refuse(answers[name]) if name in answers else _ALLOW
             block = [(_RETURN, 0, 0, answer)]
         program += [(_EQUAL, 0, len(block), number), *block]
     program += [
@@ -96,7 +113,7 @@ def compile_filter(machine: str | None = None, *, alone: int | None = None) -> b
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
-def _special(alone: int | None) -> dict[str, list[Instruction]]:
+def _special(alone: int | None, quiet: bool) -> dict[str, list[Instruction]]:
     """The calls that are allowed with some arguments only."""
     rules = {
         "clone": _unless_any(0, _NEW_NAMESPACES),
@@ -106,9 +123,19 @@ def _special(alone: int | None) -> dict[str, list[Instruction]]:
         "prctl": _only(0, _PRCTL),
         "madvise": _only(2, _MADVISE),
         "prlimit64": _only(0, (0,)),
-        "socketpair": [*_check(0, (1,)), *_check(1, _STREAMS, mask=0xF), (_RETURN, 0, 0, _ALLOW)],
-        "sendto": _null(4),
+        # What a child took is told with pages read from the disk.
+        "wait4": _null(3),
+        "waitid": _null(4),
+        # A parent that ignores its children's ends would be told nothing of the time they took.
+        "rt_sigaction": [_low(0), (_EQUAL, 1, 0, _SIGCHLD), (_RETURN, 0, 0, _ALLOW), *_null(1)],
     }
+    if quiet:
+        rules["futex"] = [
+            _low(1),
+            (_ANY_BIT, 0, 1, _FUTEX_PRIVATE),
+            (_RETURN, 0, 0, _ALLOW),
+            *_only(1, _FUTEX_WAITS, mask=0x7F),
+        ]
     if alone is not None:
         rules["kill"] = rules["tgkill"] = _only(0, (alone,))
     return rules
@@ -130,8 +157,8 @@ def _check(argument: int, values: Sequence[int], *, mask: int | None = None) -> 
     return [*start, *tests, (_RETURN, 0, 0, _refuse(errno.EPERM))]
 
 
-def _only(argument: int, values: Sequence[int]) -> list[Instruction]:
-    return [*_check(argument, values), (_RETURN, 0, 0, _ALLOW)]
+def _only(argument: int, values: Sequence[int], *, mask: int | None = None) -> list[Instruction]:
+    return [*_check(argument, values, mask=mask), (_RETURN, 0, 0, _ALLOW)]
 
 
 def _unless_any(argument: int, bits: int) -> list[Instruction]:

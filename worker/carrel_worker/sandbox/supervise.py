@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,10 @@ from carrel_worker.sandbox.zygote import Stage
 
 _SUBREAPER = 36
 _ROOM = 64 * 2**20
+_FILES, _FEW_FILES = 512, 128
+"""Open at once in each process. What is in a pipe is the kernel's memory: only a cgroup counts it,
+and all of it is to be let go when the tree ends."""
+_FEW_PROCESSES = 16
 _PROBED: dict[bool, Probe] = {}
 _probing = threading.Lock()
 
@@ -46,8 +50,10 @@ class Sandbox:
 
     `minimum`: below this tier nothing runs. `warm`: how many processes wait, for each environment,
     with its packages imported. `staging`: directories of which such a process may be handed parts;
-    data from anywhere else is run with anew. `tier` and `cgroup` are for tests: another tier than
-    the best, and no cgroup where there is one.
+    data from anywhere else is run with anew. `quiet`: programs have few processes and no pipes,
+    nothing that they print is kept, and nothing waits warm, so that none leaves a mark for the
+    next or is long in ending. `tier` and
+    `cgroup` are for tests: another tier than the best, and no cgroup where there is one.
 
     Raises `TierTooLow`.
     """
@@ -58,6 +64,7 @@ class Sandbox:
         minimum: Tier = Tier.BUBBLEWRAP,
         warm: int = 0,
         staging: Sequence[Path] = (),
+        quiet: bool = False,
         tier: Tier | None = None,
         cgroup: bool = True,
     ) -> None:
@@ -68,7 +75,9 @@ class Sandbox:
         if self.tier < max(minimum, Tier.LANDLOCK) or self.tier > self.probe.tier:
             raise TierTooLow(self.probe.tier.word, minimum.word, self.probe.why)
         self._cgroups = cgroups.places() if cgroup else None
-        self._pool = Pool(warm if self.tier is Tier.BUBBLEWRAP else 0, staging)
+        self._quiet = quiet
+        waits = self.tier is Tier.BUBBLEWRAP and not quiet
+        self._pool = Pool(warm if waits else 0, staging)
 
     def words(self) -> str:
         """The tier with what the machine added: 'bubblewrap+seccomp+cgroup'."""
@@ -100,6 +109,9 @@ class Sandbox:
         However the code ends is an `Outcome`. Raises `SandboxError` only for what came before it
         began: no code can bring that about.
         """
+        if self._quiet and program.limits.processes > _FEW_PROCESSES:
+            limits = program.limits.model_copy(update={"processes": _FEW_PROCESSES})
+            program = replace(program, limits=limits)
         outcome = self._run_warm(program, mounts, cancelled)
         if outcome is not None:
             return outcome
@@ -150,7 +162,7 @@ class Sandbox:
         pipes = []
         for limit in (limits.log_bytes, limits.log_bytes, 64):
             pipe = CappedPipe(limit)
-            stack.callback(pipe.hand_over)
+            stack.callback(pipe.close)
             pipes.append(pipe)
         stdout, stderr, started = pipes
         return _Held(program, opened, result, report, stdout, stderr, started, stack)
@@ -174,8 +186,17 @@ class Sandbox:
             "scratch": "/tmp",  # noqa: S108 (inside)
             "code": "/tmp/.program",  # noqa: S108
             "packages": bubblewrap.packages(program.environment),
+            "reaper": self.tier is Tier.BUBBLEWRAP,
+            "open_files": _FILES if self._cgroups and not self._quiet else _FEW_FILES,
             **more,
         }
+
+    def _streams(self, held: _Held) -> once.Streams:
+        if not self._quiet:
+            return once.Streams(held.stdout.writer, held.stderr.writer)
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        held.stack.callback(os.close, nowhere)
+        return once.Streams(nowhere, nowhere)
 
     def _job_file(self, held: _Held, job: dict[str, Any]) -> int:
         descriptor = channel.job(job)
@@ -193,8 +214,9 @@ class Sandbox:
             program.environment,
             program.limits.scratch_bytes,
             binds,
-            once.Streams(held.stdout.writer, held.stderr.writer),
+            self._streams(held),
             [job, held.result.descriptor, held.report.descriptor, held.started.writer],
+            quiet=self._quiet,
         )
         return self._see_through(held, running, _watchdog(program, cancelled))
 
@@ -221,7 +243,7 @@ class Sandbox:
     def _fenced(self, held: _Held, cancelled: Callable[[], bool]) -> Outcome:
         program = held.program
         place = held.stack.enter_context(fence.place())
-        rules = fence.rules(place, program.environment, held.mounts)
+        rules = fence.rules(place, program.environment, held.mounts, quiet=self._quiet)
         job = self._job(
             held,
             data=str(place / "data"),
@@ -235,10 +257,10 @@ class Sandbox:
         running = once.Fenced(
             program.environment,
             {**rules, **fence.command(place, program.environment, inherited)},
-            once.Streams(held.stdout.writer, held.stderr.writer),
+            self._streams(held),
             inherited,
         )
-        watchdog = Watchdog(program.limits, cancelled, scratch=place / "tmp", spare=1)
+        watchdog = Watchdog(program.limits, cancelled, scratch=place / "tmp")
         return self._see_through(held, running, watchdog)
 
     def _see_through(self, held: _Held, running: Running, watchdog: Watchdog) -> Outcome:
@@ -329,6 +351,7 @@ def _attempt(tier: Tier) -> str | None:
 
     sandbox = Sandbox.__new__(Sandbox)
     sandbox.tier, sandbox._cgroups, sandbox._pool = tier, cgroups.places(), Pool(0, ())
+    sandbox._quiet = False
     program = Program(
         files={"empty.py": ""},
         entry={"kind": "script", "path": "empty.py"},

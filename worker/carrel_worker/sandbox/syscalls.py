@@ -6,13 +6,12 @@ Only what the filter names is here; `name=number` pairs, one list an architectur
 _X86_64 = """
 read=0 write=1 open=2 close=3 stat=4 fstat=5 lstat=6 poll=7 lseek=8 mmap=9 mprotect=10
 munmap=11 brk=12 rt_sigaction=13 rt_sigprocmask=14 rt_sigreturn=15 ioctl=16 pread64=17
-pwrite64=18 readv=19 writev=20 access=21 pipe=22 select=23 sched_yield=24 mremap=25 msync=26
-madvise=28 dup=32 dup2=33 pause=34 nanosleep=35 getitimer=36 alarm=37 setitimer=38 getpid=39
-sendfile=40 socket=41 connect=42 accept=43 sendto=44 recvfrom=45 sendmsg=46 recvmsg=47
-shutdown=48 bind=49 listen=50 getsockname=51 getpeername=52 socketpair=53 getsockopt=55
-clone=56 fork=57 vfork=58 execve=59 exit=60 wait4=61 kill=62 uname=63 fcntl=72 fsync=74
-fdatasync=75 truncate=76 ftruncate=77 getdents=78 getcwd=79 chdir=80 fchdir=81 rename=82
-mkdir=83 rmdir=84 link=86 unlink=87 symlink=88 readlink=89 chmod=90 fchmod=91 umask=95
+pwrite64=18 readv=19 writev=20 access=21 pipe=22 select=23 sched_yield=24 mremap=25
+msync=26 madvise=28 dup=32 dup2=33 pause=34 nanosleep=35 getitimer=36 alarm=37 setitimer=38
+getpid=39 sendfile=40 socket=41 connect=42 accept=43 bind=49 listen=50 clone=56 fork=57
+vfork=58 execve=59 exit=60 wait4=61 kill=62 uname=63 fcntl=72 fsync=74 fdatasync=75
+truncate=76 ftruncate=77 getdents=78 getcwd=79 chdir=80 fchdir=81 rename=82 mkdir=83
+rmdir=84 link=86 unlink=87 symlink=88 readlink=89 chmod=90 fchmod=91 umask=95
 gettimeofday=96 getrlimit=97 getrusage=98 times=100 getuid=102 getgid=104 geteuid=107
 getegid=108 setpgid=109 getppid=110 getpgrp=111 setsid=112 getgroups=115 getresuid=118
 getresgid=120 getpgid=121 getsid=124 capget=125 rt_sigpending=127 rt_sigtimedwait=128
@@ -32,7 +31,7 @@ timerfd_settime=286 timerfd_gettime=287 accept4=288 signalfd4=289 eventfd2=290
 epoll_create1=291 dup3=292 pipe2=293 preadv=295 pwritev=296 rt_tgsigqueueinfo=297
 prlimit64=302 getcpu=309 renameat2=316 getrandom=318 membarrier=324 copy_file_range=326
 preadv2=327 pwritev2=328 statx=332 rseq=334 clone3=435 close_range=436 openat2=437
-faccessat2=439 epoll_pwait2=441 futex_waitv=449
+faccessat2=439 epoll_pwait2=441
 """
 _AARCH64 = """
 setxattr=5 lsetxattr=6 fsetxattr=7 getxattr=8 lgetxattr=9 fgetxattr=10 listxattr=11
@@ -53,13 +52,12 @@ rt_sigprocmask=135 rt_sigpending=136 rt_sigtimedwait=137 rt_sigqueueinfo=138
 rt_sigreturn=139 getpriority=141 getresuid=148 getresgid=150 times=153 setpgid=154
 getpgid=155 getsid=156 setsid=157 getgroups=158 uname=160 getrlimit=163 setrlimit=164
 getrusage=165 umask=166 prctl=167 getcpu=168 gettimeofday=169 getpid=172 getppid=173
-getuid=174 geteuid=175 getgid=176 getegid=177 gettid=178 socket=198 socketpair=199 bind=200
-listen=201 accept=202 connect=203 getsockname=204 getpeername=205 sendto=206 recvfrom=207
-getsockopt=209 shutdown=210 sendmsg=211 recvmsg=212 brk=214 munmap=215 mremap=216 clone=220
-execve=221 mmap=222 fadvise64=223 mprotect=226 msync=227 madvise=233 rt_tgsigqueueinfo=240
-accept4=242 wait4=260 prlimit64=261 renameat2=276 getrandom=278 membarrier=283
-copy_file_range=285 preadv2=286 pwritev2=287 statx=291 rseq=293 clone3=435 close_range=436
-openat2=437 faccessat2=439 epoll_pwait2=441 futex_waitv=449
+getuid=174 geteuid=175 getgid=176 getegid=177 gettid=178 socket=198 bind=200 listen=201
+accept=202 connect=203 brk=214 munmap=215 mremap=216 clone=220 execve=221 mmap=222
+fadvise64=223 mprotect=226 msync=227 madvise=233 rt_tgsigqueueinfo=240 accept4=242
+wait4=260 prlimit64=261 renameat2=276 getrandom=278 membarrier=283 copy_file_range=285
+preadv2=286 pwritev2=287 statx=291 rseq=293 clone3=435 close_range=436 openat2=437
+faccessat2=439 epoll_pwait2=441
 """
 
 

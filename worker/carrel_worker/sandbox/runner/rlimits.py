@@ -9,11 +9,12 @@ _MAPPED = 2 * 2**30
 """Of address space beside it: libraries, which are mapped and hardly touched."""
 
 
-def apply(limits: dict[str, Any], mapped_bytes: int) -> None:
+def apply(limits: dict[str, Any], mapped_bytes: int, *, open_files: int, spare: int) -> None:
     """Set them for this process and what it starts; none can be raised again.
 
     `mapped_bytes` is the size of the data, which may be mapped whole without being memory used.
-    The number of processes is counted within the user namespace, so it has to be set in here.
+    The number of processes is counted within the user namespace, so it has to be set in here;
+    `spare` of them are our own.
     """
     memory = int(limits["memory_bytes"])
     for what, limit in (
@@ -24,8 +25,8 @@ def apply(limits: dict[str, Any], mapped_bytes: int) -> None:
             max(int(limits["scratch_bytes"]), int(limits["output_bytes"])) + 2**20,
         ),
         (resource.RLIMIT_CPU, int(limits["cpu_seconds"]) + 2),
-        (resource.RLIMIT_NPROC, int(limits["processes"])),
-        (resource.RLIMIT_NOFILE, 512),
+        (resource.RLIMIT_NPROC, int(limits["processes"]) + spare),
+        (resource.RLIMIT_NOFILE, open_files),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),

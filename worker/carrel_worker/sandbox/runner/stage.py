@@ -95,6 +95,8 @@ def _first(control: socket.socket, descriptors: list[int]) -> NoReturn:
         _mount(job)
         os.setsid()
         control.detach()
+        # What is open is shared with whoever inherited it, flags and all: this is nobody else's.
+        os.dup2(os.open(os.devnull, os.O_RDWR), 0)
         _keep(kept)
         errors = 2
         job["result"], job["report"], job["started"] = 3, 4, 5
