@@ -3,6 +3,7 @@
 As a program: `python suite.py MODE…` prints one JSON line an attack, for another user's run.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -14,12 +15,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pydantic
-
 from carrel_protocol.code import RunLimits
+from carrel_worker import environments
 from carrel_worker.sandbox import (
     EnvironmentDir,
     Mount,
@@ -120,12 +121,18 @@ class Unavailable(Exception):
     """This machine or user cannot offer the mode: the message names what is missing."""
 
 
+@cache
+def _root() -> Path:
+    """For a user who may not write to what is installed: by uid, so this is no fixture's."""
+    made = Path(tempfile.mkdtemp(prefix="carrel-environments-"))
+    made.chmod(0o755)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
 def environment(tier: Tier) -> EnvironmentDir:
     """The running one; with the system's interpreter where the own lies out of others' reach."""
-    running = EnvironmentDir.running()
-    # Run by the system's interpreter, the packages are where this program finds them.
-    packages = (Path(pydantic.__file__).parent.parent,)
-    running = EnvironmentDir(running.name, running.interpreter, packages, running.preload)
+    running = environments.default(_root()).directory
     if tier is not Tier.LANDLOCK or drop.identity() is None:
         return running
     system = Path(f"/usr/bin/python3.{sys.version_info[1]}")

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from carrel_protocol.black_box import BlackBoxContent
-from carrel_worker import environments
 from carrel_worker.black_box_job import NotRunnable, _rehearse, _runner
 from carrel_worker.executors.black_box.execute import exact_sums
 from carrel_worker.executors.black_box.schedule import Schedule
 from carrel_worker.sandbox import EnvironmentDir, Outcome, Sandbox, SandboxError, Tier, probe
 from tests.worker.black_box.made import Clock, content, stored
+from tests.worker.packages import here
 
 BLOCKS = 2
 VICTIM = 99
@@ -81,7 +81,7 @@ class Run:
         clock = Clock()
         inner = _runner(
             Sandbox(minimum=Tier.BUBBLEWRAP),
-            environments.default().directory,
+            here(),
             asked,
             table,
             directory,
@@ -172,8 +172,8 @@ def test_blocks_leave_nothing_for_each_other(
 
 def test_a_sandbox_that_runs_nothing_is_found_out_before_any_data() -> None:
     asked = content()
-    here = environments.default().directory
-    _rehearse(Sandbox(minimum=Tier.BUBBLEWRAP), here, asked)
-    broken = EnvironmentDir(here.name, Path("/bin/false"), here.packages)
+    real = here()
+    _rehearse(Sandbox(minimum=Tier.BUBBLEWRAP), real, asked)
+    broken = EnvironmentDir(real.name, Path("/bin/false"), real.packages)
     with pytest.raises((NotRunnable, SandboxError)):
         _rehearse(Sandbox(minimum=Tier.BUBBLEWRAP), broken, asked)

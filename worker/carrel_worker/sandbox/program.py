@@ -4,7 +4,6 @@ import os
 import re
 import stat
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,11 +59,10 @@ class EnvironmentDir:
     """What a warm sandbox has imported already; what is not there is left out."""
 
     @classmethod
-    def running(cls) -> "EnvironmentDir":
-        """The packages of the environment that this process itself runs in."""
-        places = dict.fromkeys(sysconfig.get_path(key) for key in ("purelib", "platlib"))
+    def bare(cls) -> "EnvironmentDir":
+        """The interpreter that this process runs in, with the standard library alone."""
         base = getattr(sys, "_base_executable", None) or sys.executable
-        return cls("default", Path(base).resolve(), tuple(Path(place) for place in places))
+        return cls("bare", Path(base).resolve(), ())
 
     @property
     def prefix(self) -> Path:

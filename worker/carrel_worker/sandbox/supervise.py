@@ -332,7 +332,7 @@ def _attempt(tier: Tier) -> str | None:
     program = Program(
         files={"empty.py": ""},
         entry={"kind": "script", "path": "empty.py"},
-        environment=EnvironmentDir.running(),
+        environment=EnvironmentDir.bare(),
         limits=RunLimits(wall_seconds=30),
     )
     try:
