@@ -55,7 +55,7 @@ class EnvironmentDir:
     name: str
     interpreter: Path
     packages: tuple[Path, ...]
-    preload: tuple[str, ...] = ("numpy", "pandas")
+    preload: tuple[str, ...] = ("numpy", "pandas", "PIL.PngImagePlugin")
     """What a warm sandbox has imported already; what is not there is left out."""
 
     @classmethod
@@ -82,6 +82,8 @@ class Program:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
     """By alias, the directory below /data that `runner/tables.py` reads the table from."""
+    closes: bool = False
+    """Whether it may put a narrower filter of system calls on itself."""
 
 
 @dataclass

@@ -195,6 +195,7 @@ class Sandbox:
             binds,
             once.Streams(held.stdout.writer, held.stderr.writer),
             [job, held.result.descriptor, held.report.descriptor, held.started.writer],
+            seccomp.compile_filter(closing=program.closes),
         )
         return self._see_through(held, running, _watchdog(program, cancelled))
 
@@ -206,7 +207,7 @@ class Sandbox:
             scratch_size=program.limits.scratch_bytes + bubblewrap.CODE_BYTES,
             shm_size=bubblewrap.SHM_BYTES,
         )
-        rules = once.memory_file("filter", seccomp.compile_filter())
+        rules = once.memory_file("filter", seccomp.compile_filter(closing=program.closes))
         held.stack.callback(os.close, rules)
         running = stage.fork(
             [
@@ -221,7 +222,7 @@ class Sandbox:
     def _fenced(self, held: _Held, cancelled: Callable[[], bool]) -> Outcome:
         program = held.program
         place = held.stack.enter_context(fence.place())
-        rules = fence.rules(place, program.environment, held.mounts)
+        rules = fence.rules(place, program, held.mounts)
         job = self._job(
             held,
             data=str(place / "data"),

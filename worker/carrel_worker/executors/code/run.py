@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from carrel_protocol.outputs import Ending, RunReport
 from carrel_worker.executors.code.errors import BadResult, TooLarge
 from carrel_worker.executors.code.prepare import Prepared
-from carrel_worker.executors.code.results import Result, parse
+from carrel_worker.executors.code.reader import SandboxReader
+from carrel_worker.executors.code.results import Reader, Result, parse
 from carrel_worker.sandbox import Sandbox
 from carrel_worker.sandbox.program import Outcome
 
@@ -23,7 +24,8 @@ def run(sandbox: Sandbox, prepared: Prepared, cancelled: Callable[[], bool]) -> 
     """Run it. However the code ends, that is no error here; only the sandbox's own failures are
     raised."""
     outcome = sandbox.run(prepared.program, prepared.mounts, cancelled=cancelled)
-    ending, message, results = _taken_in(outcome, prepared.program.limits.output_bytes)
+    reader = SandboxReader(sandbox, prepared.decoders, cancelled)
+    ending, message, results = _taken_in(outcome, prepared.program.limits.output_bytes, reader)
     report = RunReport(
         ending=ending,
         message=message[:_MESSAGE],
@@ -38,12 +40,15 @@ def run(sandbox: Sandbox, prepared: Prepared, cancelled: Callable[[], bool]) -> 
     return Ran(report, results)
 
 
-def _taken_in(outcome: Outcome, output_bytes: int) -> tuple[Ending, str, tuple[Result, ...]]:
+def _taken_in(
+    outcome: Outcome, output_bytes: int, reader: Reader
+) -> tuple[Ending, str, tuple[Result, ...]]:
     if outcome.ending != "returned":
         return outcome.ending, outcome.message, ()
     try:
-        return "returned", outcome.message, parse(outcome.payload or b"", output_bytes=output_bytes)
+        results = parse(outcome.payload or b"", output_bytes=output_bytes, reader=reader)
     except TooLarge as error:
         return "output_size", str(error), ()
     except BadResult as error:
         return "output_form", str(error), ()
+    return "returned", outcome.message, results
