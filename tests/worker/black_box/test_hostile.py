@@ -138,9 +138,9 @@ def test_one_persons_block_cannot_show_more_than_its_range(
     assert all(abs(a - b) <= steps for a, b in zip(found.sums, innocent.sums, strict=True))
     # A median's scores, of all the grid's points, move by one, and by two from each other.
     choice = Choice(candidates=steps + 1)
-    for here, there in zip(found.points, innocent.points, strict=True):
-        assert here[1:] == there[1:]  # one point is substituted
-        shift = scores(here, steps) - scores(there, steps)
+    for mine, theirs in zip(found.points, innocent.points, strict=True):
+        assert mine[1:] == theirs[1:]  # one point is substituted
+        shift = scores(mine, steps) - scores(theirs, steps)
         assert np.abs(shift).max() <= choice.sensitivity
         assert shift.max() - shift.min() <= choice.range
     # And the times are the same to the last bit.
