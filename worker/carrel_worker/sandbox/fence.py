@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel_worker.sandbox import bubblewrap, drop, seccomp, system
-from carrel_worker.sandbox.program import EnvironmentDir
+from carrel_worker.sandbox.program import EnvironmentDir, Program
 
 FAILED = 98
 _OWN_NUMBER = 0x7F0F0F0F
@@ -46,13 +46,10 @@ def _open_up(function: Any, path: str, _: object) -> None:
 
 
 def rules(
-    root: Path,
-    environment: EnvironmentDir,
-    mounts: Sequence[tuple[str, int]],
-    *,
-    quiet: bool = False,
+    root: Path, program: Program, mounts: Sequence[tuple[str, int]], *, quiet: bool = False
 ) -> dict[str, Any]:
     """Link the data into the directory; what may be read and written, and the filter."""
+    environment = program.environment
     readable = ["/lib", "/lib64", "/etc/ld.so.cache"]
     readable = [path for path in readable if not os.path.islink(path)]
     own = system.own(environment).values()
@@ -70,7 +67,9 @@ def rules(
         "readable": [path for path in readable if os.path.exists(path)],
         "devices": [f"/dev/{name}" for name in bubblewrap.DEVICES],
         "scratch": str(root / "tmp"),
-        "filter": seccomp.compile_filter(alone=_OWN_NUMBER, quiet=quiet).hex(),
+        "filter": seccomp.compile_filter(
+            alone=_OWN_NUMBER, quiet=quiet, closing=program.closes
+        ).hex(),
         "number": _OWN_NUMBER,
         "failed": FAILED,
     }

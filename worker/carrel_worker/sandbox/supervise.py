@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from carrel_protocol.code import RunLimits
 from carrel_protocol.outputs import Ending
-from carrel_worker.sandbox import bubblewrap, cgroups, channel, drop, fence, once, seccomp
+from carrel_worker.sandbox import bubblewrap, cgroups, channel, drop, fence, gpu, once, seccomp
 from carrel_worker.sandbox.errors import DataMoved, SandboxError, StartFailed, TierTooLow
 from carrel_worker.sandbox.limits import PERIOD, Watchdog
 from carrel_worker.sandbox.logs import CappedPipe
@@ -52,8 +53,9 @@ class Sandbox:
     with its packages imported. `staging`: directories of which such a process may be handed parts;
     data from anywhere else is run with anew. `quiet`: programs have few processes and no pipes,
     nothing that they print is kept, and nothing waits warm, so that none leaves a mark for the
-    next or is long in ending. `tier` and
-    `cgroup` are for tests: another tier than the best, and no cgroup where there is one.
+    next or is long in ending. `gpu`: the number of the card that programs may be given which ask
+    for one. `tier` and `cgroup` are for tests: another tier than the best, and no cgroup where
+    there is one.
 
     Raises `TierTooLow`.
     """
@@ -67,6 +69,7 @@ class Sandbox:
         quiet: bool = False,
         tier: Tier | None = None,
         cgroup: bool = True,
+        gpu: int | None = None,
     ) -> None:
         # Orphans of what we start come back to us and are reaped, not left as zombies.
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
@@ -76,12 +79,14 @@ class Sandbox:
             raise TierTooLow(self.probe.tier.word, minimum.word, self.probe.why)
         self._cgroups = cgroups.places() if cgroup else None
         self._quiet = quiet
+        self._gpu = gpu
         waits = self.tier is Tier.BUBBLEWRAP and not quiet
         self._pool = Pool(warm if waits else 0, staging)
 
-    def words(self) -> str:
-        """The tier with what the machine added: 'bubblewrap+seccomp+cgroup'."""
+    def words(self, *, gpu: bool = False) -> str:
+        """The tier with what the machine added: 'bubblewrap+seccomp+cgroup', or '…+gpu'."""
         features = {"seccomp"} | ({"cgroup"} if self._cgroups else set())
+        features |= {"gpu"} if gpu else set()
         return words(self.tier, frozenset(features))
 
     def warm_up(self, environment: EnvironmentDir) -> None:
@@ -112,9 +117,33 @@ class Sandbox:
         if self._quiet and program.limits.processes > _FEW_PROCESSES:
             limits = program.limits.model_copy(update={"processes": _FEW_PROCESSES})
             program = replace(program, limits=limits)
-        outcome = self._run_warm(program, mounts, cancelled)
-        if outcome is not None:
+        if program.gpu:
+            self._check_gpu()
+        elif (outcome := self._run_warm(program, mounts, cancelled)) is not None:
             return outcome
+        return self._run_anew(program, mounts, cancelled)
+
+    def gpu_works(self) -> str:
+        """Why a program that asks for a GPU is not run; '' if it is."""
+        try:
+            self._check_gpu()
+        except SandboxError as error:
+            return str(error)
+        return ""
+
+    def _check_gpu(self) -> None:
+        """Raise `GpuUnavailable` unless a card was granted, can be held, and works inside."""
+        with _probing:
+            gpu.check(
+                self._gpu,
+                "" if self.tier is Tier.BUBBLEWRAP else f"the tier '{self.tier.word}' holds none",
+                grouped=self._cgroups is not None,
+                run=lambda program: self._run_anew(program, (), lambda: False),
+            )
+
+    def _run_anew(
+        self, program: Program, mounts: Sequence[Mount], cancelled: Callable[[], bool]
+    ) -> Outcome:
         with contextlib.ExitStack() as stack:
             held = self._hold(program, mounts, stack)
             start = self._wrapped if self.tier is Tier.BUBBLEWRAP else self._fenced
@@ -188,6 +217,7 @@ class Sandbox:
             "packages": bubblewrap.packages(program.environment),
             "reaper": self.tier is Tier.BUBBLEWRAP,
             "open_files": _FILES if self._cgroups and not self._quiet else _FEW_FILES,
+            "gpu": program.gpu,
             **more,
         }
 
@@ -216,7 +246,8 @@ class Sandbox:
             binds,
             self._streams(held),
             [job, held.result.descriptor, held.report.descriptor, held.started.writer],
-            quiet=self._quiet,
+            seccomp.compile_filter(quiet=self._quiet, closing=program.closes, gpu=program.gpu),
+            gpu.nodes(self._gpu) if program.gpu and self._gpu is not None else (),
         )
         return self._see_through(held, running, _watchdog(program, cancelled))
 
@@ -228,7 +259,7 @@ class Sandbox:
             scratch_size=program.limits.scratch_bytes + bubblewrap.CODE_BYTES,
             shm_size=bubblewrap.SHM_BYTES,
         )
-        rules = once.memory_file("filter", seccomp.compile_filter())
+        rules = once.memory_file("filter", seccomp.compile_filter(closing=program.closes))
         held.stack.callback(os.close, rules)
         running = stage.fork(
             [
@@ -243,7 +274,7 @@ class Sandbox:
     def _fenced(self, held: _Held, cancelled: Callable[[], bool]) -> Outcome:
         program = held.program
         place = held.stack.enter_context(fence.place())
-        rules = fence.rules(place, program.environment, held.mounts, quiet=self._quiet)
+        rules = fence.rules(place, program, held.mounts, quiet=self._quiet)
         job = self._job(
             held,
             data=str(place / "data"),
@@ -281,6 +312,8 @@ class Sandbox:
                 running.release()
                 for pipe in (held.stdout, held.stderr, held.started):
                     pipe.hand_over()
+                # At once too: a short program ends before the first period does.
+                ending = watchdog.verdict(running.pid)
                 while ending is None and not running.ended(PERIOD):
                     ending = watchdog.verdict(running.pid)
             finally:
@@ -296,7 +329,7 @@ class Sandbox:
         outcome = self._outcome(held, watchdog, ending, end)
         outcome.wall_ms, outcome.peak_bytes = wall_ms, peak
         outcome.cpu_ms = max(end.cpu_seconds, watchdog.cpu_seconds) * 1000
-        outcome.tier = self.words()
+        outcome.tier = self.words(gpu=held.program.gpu)
         return outcome
 
     def _outcome(self, held: _Held, watchdog: Watchdog, ending: Ending | None, end: End) -> Outcome:
@@ -347,15 +380,13 @@ def found() -> Probe:
 
 
 def _attempt(tier: Tier) -> str | None:
-    from carrel_protocol.code import RunLimits  # noqa: PLC0415
-
     sandbox = Sandbox.__new__(Sandbox)
     sandbox.tier, sandbox._cgroups, sandbox._pool = tier, cgroups.places(), Pool(0, ())
-    sandbox._quiet = False
+    sandbox._quiet, sandbox._gpu = False, None
     program = Program(
         files={"empty.py": ""},
         entry={"kind": "script", "path": "empty.py"},
-        environment=EnvironmentDir.running(),
+        environment=EnvironmentDir.bare(),
         limits=RunLimits(wall_seconds=30),
     )
     try:

@@ -39,12 +39,14 @@ def run(job: dict[str, Any]) -> NoReturn:
     """Carry out a job that was read; never returns."""
     job["pid"] = os.getpid()
     try:
+        usual_signals()
         _check_mounts(job)
         rlimits.apply(
             job["limits"],
             job["mapped_bytes"],
             open_files=job["open_files"],
             spare=1 if job["reaper"] else 0,
+            gpu=job["gpu"],
         )
         if job["reaper"]:
             _leave_to_reaper()
@@ -86,6 +88,18 @@ def _leave_to_reaper() -> None:
 
 class _Moved(Exception):
     """What is mounted is not what was opened."""
+
+
+def usual_signals() -> None:
+    """As a program finds them that is started by hand: what blocks or ignores signals outside, such
+    as a worker's main loop, passes that on to all that it starts."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)  # Python's own way: they become errors
 
 
 def _say(job: dict[str, Any], word: bytes) -> None:
