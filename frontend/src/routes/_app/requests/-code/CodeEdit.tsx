@@ -14,11 +14,13 @@ import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
 import type { Schemas } from "@/api/client";
 import classes from "../../-code/Code.module.css";
-import { DataFields, EntryFields, EnvironmentField, LimitsFields, ParameterFields } from "../../-code/Fields";
+import { DataFields, EntryFields, EnvironmentField } from "../../-code/Fields";
 import { FilesField } from "../../-code/FilesField";
 import { formOf, makeProgram, sameProgram, wrongBySite, type CodeForm, type Wrong } from "../../-code/form";
+import { LimitsFields } from "../../-code/LimitsFields";
 import { MockResult } from "../../-code/MockResult";
 import { MockStep } from "../../-code/MockStep";
+import { ParameterFields, ReachFields } from "../../-code/ParameterFields";
 import { useMock } from "../../-code/useMock";
 
 interface Props {
@@ -131,7 +133,9 @@ function Form({ request, onDone, datasets }: Props & { datasets: Schemas["Datase
       <FilesField {...fields} error={mock.error} onRun={run} />
       <DataFields {...fields} fixed />
       <EntryFields {...fields} />
-      <ParameterFields {...fields} />
+      <ParameterFields {...fields} bounded>
+        <ReachFields {...fields} />
+      </ParameterFields>
       <EnvironmentField {...fields} environments={environments.data ?? []} />
       <LimitsFields {...fields} environment={environment} />
       <MockStep form={form} change={change} mock={mock} onRun={run} />
