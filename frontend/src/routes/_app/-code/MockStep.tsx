@@ -29,6 +29,7 @@ export function MockStep({ form, change, mock, onRun, advice }: Props) {
       <TextInput
         label={advice ? "Made-up rows" : "Made-up rows of each dataset"}
         description={advice}
+        className={classes.rows}
         inputMode="numeric"
         maxLength={5}
         value={form.rows}

@@ -54,11 +54,13 @@ const VALUES: DataColumn<OneNumber>[] = [
 function Answer({ request }: { request: BlackBoxRequest }) {
   return (
     <Section title="Result" sheet>
-      <DataTable label="values" columns={VALUES} rows={numbersOf(request)} rowKey={({ name }) => name} />
-      <p className="soft">
-        Intervals hold the mean over blocks {formatShare(request.content.confidence ?? 0.95)} of the time.
-        They cover the noise only, not how far that mean is from what all the data would give.
-      </p>
+      <div className={classes.files}>
+        <DataTable label="values" columns={VALUES} rows={numbersOf(request)} rowKey={({ name }) => name} />
+        <p className="soft">
+          Intervals hold the mean over blocks {formatShare(request.content.confidence ?? 0.95)} of the time.
+          They cover the noise only, not how far that mean is from what all the data would give.
+        </p>
+      </div>
     </Section>
   );
 }

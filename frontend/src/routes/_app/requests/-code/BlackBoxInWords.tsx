@@ -4,12 +4,13 @@ import { Facts } from "@/components/Section";
 import { formatEpsilon, formatNumber, formatShare, plural } from "@/lib/format";
 import { limitRows, parametersInWords } from "@/lib/program";
 import { programTitle } from "../-words";
+import classes from "./code.module.css";
 
 /** What is asked: which function, on how many blocks, within which bounds, at what price. */
 export function BlackBoxInWords({ request }: { request: BlackBoxRequest }) {
   const { content, price } = request;
   return (
-    <>
+    <div className={classes.files}>
       <Facts
         rows={[
           ["Runs", programTitle(content)],
@@ -25,7 +26,7 @@ export function BlackBoxInWords({ request }: { request: BlackBoxRequest }) {
         ]}
       />
       <DataTable label="numbers" columns={BOUNDS} rows={numbersOf(request)} rowKey={({ name }) => name} />
-    </>
+    </div>
   );
 }
 
