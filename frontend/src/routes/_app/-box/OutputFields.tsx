@@ -26,7 +26,7 @@ export function OutputFields({ form, change, wrong, units }: Props) {
       <div className={classes.fields}>
         <TextInput
           label="Blocks"
-          description="More make the noise smaller, and each of them"
+          description="More make noise and blocks smaller"
           inputMode="numeric"
           maxLength={4}
           w="16rem"
