@@ -47,7 +47,7 @@ def write(page: Page, text: str) -> None:
 
 
 def test_written_priced_tried_sent_returned_edited_and_answered(
-    console: ConsoleSite, signed_in: Callable[..., Page]
+    console: ConsoleSite, signed_in: Callable[..., Page], guard: Guard
 ) -> None:
     page = signed_in(Role.RESEARCHER, "/ask")
     page.get_by_role("link", name="Black box").click()
@@ -90,6 +90,17 @@ def test_written_priced_tried_sent_returned_edited_and_answered(
     expect(page.get_by_text("people in each")).to_be_visible()
     expect(noise.get_by_text("± 100")).to_be_visible()  # never more than the range
     check_accessible(page)
+
+    # A median is off by ranks, and no accuracy of it can be promised.
+    page.get_by_text("A median, chosen privately").click()
+    expect(noise.get_by_text(re.compile("± 2 of 4 ranks"))).to_have_count(2)
+    guard.expect(422, "/api/v1/black_box_prices")
+    page.get_by_text("Accuracy", exact=True).click()
+    expect(page.get_by_text("cannot be promised").first).to_be_visible()
+    check_accessible(page)
+    page.get_by_text("Privacy, ε").click()
+    page.get_by_text("Their mean, with noise").click()
+    expect(noise.get_by_text("± 100")).to_be_visible()
 
     # What a block would count as that returned this.
     write(page, "def work(df, old=65):\n    return [df.age.mean(), 7, 8]\n")
@@ -190,11 +201,37 @@ def test_its_program_and_price_are_read_before_a_vote_and_its_numbers_shown_afte
     page.get_by_role("button", name="Approve", exact=True).click()
     values = page.get_by_role("table", name="values")
     expect(values.get_by_text("Number 1")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Intervals hold the mean over blocks 95 %")).to_be_visible()
+    check_accessible(page)
+
+
+def test_a_median_is_told_from_a_mean_and_shown_with_its_ranks(
+    console: ConsoleSite, signed_in: Callable[..., Page]
+) -> None:
+    asked = {
+        "dataset": "visits",
+        "entry": {"kind": "function", "path": "mean_age.py", "name": "mean_age"},
+        "files": [{"path": "mean_age.py", "text": SOURCE}],
+        "blocks": 2,
+        "output": {"lower": [0], "upper": [100]},
+        "aggregate": "median",
+        "target": {"kind": "epsilon", "epsilon": 1.0},
+        "purpose": "The middle of mean ages",
+    }
+    request = answered(console.api(Role.RESEARCHER).post("/black_box_requests", json=asked))
+
+    page = signed_in(Role.REVIEWER, f"/requests/{request['id']}", NARROW)
+    expect(page.get_by_text("the median of each number")).to_be_visible()
+    page.get_by_role("radio", name="Approve").check()
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_text("To rank")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("lies between the blocks’ values of these ranks")).to_be_visible()
+    check_fits(page)
     check_accessible(page)
 
 
 def test_one_that_changed_meanwhile_is_not_overwritten_unseen(
-    console: ConsoleSite, signed_in: Callable[..., Page], guard: Guard
+    console: ConsoleSite, signed_in: Callable[..., Page]
 ) -> None:
     request = ask(console, "Changed meanwhile", blocks=5)
     page = signed_in(Role.RESEARCHER, f"/requests/{request['id']}")

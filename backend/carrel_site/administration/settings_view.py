@@ -21,6 +21,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         *("upload_max_bytes", "upload_max_concurrent", "upload_max_open"),
         *("upload_expires_hours", "upload_expanded_max_bytes", "disk_reserve_bytes"),
     ),
+    "Code": ("mock_runs_at_once", "mock_runs_an_hour", "black_box_exclusive"),
     "Limits": ("request_max_bytes", "result_max_bytes", "worker_lease_seconds", "api_threads"),
     "E-mail": ("smtp_url", "smtp_from"),
     "Logs": ("log_level",),

@@ -11,7 +11,7 @@ from carrel_protocol.api.black_boxes import (
     BlackBoxRequestEdit,
 )
 from carrel_protocol.api.requests import RequestState
-from carrel_protocol.black_box import BlackBoxContent
+from carrel_protocol.black_box import BlackBoxContent, OutputVector
 from carrel_site.audit.log import SITE, record
 from carrel_site.black_boxes.quote import Quote, quote
 from carrel_site.code import mocking
@@ -133,6 +133,10 @@ def _changed(
         "wall_seconds": now_asked.limits.wall_seconds,
     }
     sent = {name: value for name, value in change if value is not None}
+    if sent.get("aggregate", now_asked.aggregate) != now_asked.aggregate:
+        # A mean's grid is none for a median: the usual one, unless the edit brings its own.
+        output = now_asked.output
+        before["output"] = OutputVector(lower=output.lower, upper=output.upper)
     asked = {name: sent.get(name, value) for name, value in before.items()}
     return BlackBoxAsk.model_validate(asked)
 

@@ -2561,21 +2561,22 @@ export interface components {
          * BlackBoxAnswer
          * @description What leaves: one number a coordinate, with an interval for the noise alone.
          *
-         *     The interval does not cover how far the mean over blocks is from the function of all the data.
+         *     The interval does not cover how far the mean or median over blocks is from the function of all
+         *     the data.
          */
         BlackBoxAnswer: {
             /**
              * Aggregate
              * @default mean
-             * @constant
+             * @enum {string}
              */
-            aggregate: "mean";
+            aggregate: "mean" | "median";
             /** Blocks */
             blocks: number;
             /** Confidence */
             confidence: number;
             /** High */
-            high: number[];
+            high?: number[] | null;
             /**
              * Kind
              * @default black_box
@@ -2583,9 +2584,14 @@ export interface components {
              */
             kind: "black_box";
             /** Low */
-            low: number[];
+            low?: number[] | null;
             /** Noise */
             noise: components["schemas"]["Noise"][];
+            /** Ranks */
+            ranks?: [
+                number,
+                number
+            ][] | null;
             /** Released */
             released: (number | string)[];
             /** Values */
@@ -2593,9 +2599,15 @@ export interface components {
         };
         /**
          * BlackBoxAsk
-         * @description A function to run on blocks of a dataset's units, and how private their mean must be.
+         * @description A function to run on blocks of a dataset's units, and how private what leaves must be.
          */
         BlackBoxAsk: {
+            /**
+             * Aggregate
+             * @default mean
+             * @enum {string}
+             */
+            aggregate: "mean" | "median";
             /**
              * Alias
              * @default df
@@ -2645,9 +2657,9 @@ export interface components {
             /**
              * Aggregate
              * @default mean
-             * @constant
+             * @enum {string}
              */
-            aggregate: "mean";
+            aggregate: "mean" | "median";
             /** Blocks */
             blocks: number;
             /** Claimed */
@@ -2693,6 +2705,12 @@ export interface components {
         };
         /** BlackBoxRequestCreate */
         BlackBoxRequestCreate: {
+            /**
+             * Aggregate
+             * @default mean
+             * @enum {string}
+             */
+            aggregate: "mean" | "median";
             /**
              * Alias
              * @default df
@@ -2753,6 +2771,8 @@ export interface components {
          *     What is left out stays as it is.
          */
         BlackBoxRequestEdit: {
+            /** Aggregate */
+            aggregate?: ("mean" | "median") | null;
             /** Alias */
             alias?: string | null;
             /** Blocks */
@@ -2910,13 +2930,16 @@ export interface components {
         /**
          * Claimed
          * @description The privacy parameter that a primitive's charge was worked out from.
+         *
+         *     range: bounded range, of a choice by the exponential mechanism. It is an epsilon, and costs less
+         *     than other mechanisms of that epsilon: value²/8 as a rho.
          */
         Claimed: {
             /**
              * Kind
              * @enum {string}
              */
-            kind: "epsilon" | "rho";
+            kind: "epsilon" | "rho" | "range";
             /** Value */
             value: number;
         };
@@ -3426,7 +3449,8 @@ export interface components {
         };
         /**
          * EpsilonTarget
-         * @description Pure differential privacy for the whole query: discrete Laplace noise.
+         * @description Pure differential privacy for the whole query: discrete Laplace noise, or for a median the
+         *     exponential mechanism.
          */
         EpsilonTarget: {
             /** Epsilon */
@@ -3458,6 +3482,8 @@ export interface components {
             measure: string;
             /** Plus Minus */
             plus_minus: number;
+            /** Ranks */
+            ranks?: number | null;
         };
         /**
          * Finding
@@ -4210,16 +4236,17 @@ export interface components {
         };
         /**
          * Noise
-         * @description The noise on one primitive, in its stored (fixed-point) units.
+         * @description The noise on one primitive, in its stored (fixed-point) units, or in one choice.
          *
          *     discrete_laplace: P[x] ∝ exp(−|x|/scale). discrete_gaussian: P[x] ∝ exp(−x²/(2·scale²)).
+         *     exponential: a candidate of score u is chosen with P ∝ exp(−u/scale).
          */
         Noise: {
             /**
              * Mechanism
              * @enum {string}
              */
-            mechanism: "discrete_laplace" | "discrete_gaussian";
+            mechanism: "discrete_laplace" | "discrete_gaussian" | "exponential";
             /** Scale */
             scale: number;
         };
@@ -4359,6 +4386,7 @@ export interface components {
          *
          *     All of it is public, and none of it may come from the private data. `steps`: into how many
          *     equal steps the range of each number is divided; what a block returns counts as the nearest.
+         *     A median takes no more than 4096, and 1000 unless others are asked for.
          */
         OutputVector: {
             /** Lower */
@@ -5150,7 +5178,8 @@ export interface components {
         };
         /**
          * RhoTarget
-         * @description Zero-concentrated differential privacy for the whole query: discrete Gaussian noise.
+         * @description Zero-concentrated differential privacy for the whole query: discrete Gaussian noise, or for a
+         *     median the exponential mechanism.
          */
         RhoTarget: {
             /**

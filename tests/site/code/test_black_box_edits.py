@@ -138,6 +138,35 @@ def test_what_is_left_out_stays_as_it_was(boxes: Boxes) -> None:
     assert request["round"] == 1 + len(changes)
 
 
+def test_a_mean_becomes_a_median_and_a_mean_again(boxes: Boxes) -> None:
+    request = asked(boxes, output={"lower": [0, -1], "upper": [100, 1]})
+    mean = request["content"]["output"]
+    request = edited(boxes, request, aggregate="median")
+    content = request["content"]
+    assert (content["aggregate"], content["output"]["steps"]) == ("median", 1000)
+    assert (content["output"]["lower"], content["output"]["upper"]) == (
+        mean["lower"],
+        mean["upper"],
+    )
+    assert {noise["mechanism"] for noise in content["noise"]} == {"exponential"}
+    assert "the median over 5 blocks" in request["price"]["in_words"]
+    # Of another privacy it stays one, with its grid.
+    request = edited(boxes, request, target={"kind": "rho", "rho": 0.1}, blocks=7)
+    content = request["content"]
+    assert (content["aggregate"], content["output"]["steps"]) == ("median", 1000)
+    own = {"lower": [0], "upper": [9], "steps": 50}
+    request = edited(boxes, request, output=own)
+    assert request["content"]["output"] == own
+    refused_ = edit(boxes, request, output={"lower": [0], "upper": [9], "steps": 2**20})
+    assert refused_.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    request = edited(boxes, request, aggregate="mean")
+    content = request["content"]
+    assert (content["aggregate"], content["output"]["steps"]) == ("mean", 2**20)
+    rounds = boxes.code.ok(boxes.code.app.reviewer, "GET", f"/requests/{request['id']}/rounds")
+    aggregates = [each["content"]["aggregate"] for each in rounds]
+    assert aggregates == ["mean", "median", "median", "median", "mean"]
+
+
 def test_an_edit_needs_what_was_read_and_who_asked(boxes: Boxes) -> None:
     code = boxes.code
     request = asked(boxes)

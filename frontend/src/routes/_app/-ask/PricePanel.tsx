@@ -153,12 +153,12 @@ function Errors({ price }: { price: Price }) {
 }
 
 function OneError({ error }: { error: Price["expected_errors"][number] }) {
-  const { measure, plus_minus, confidence, expected } = error;
+  const { measure, plus_minus, confidence, expected, ranks } = error;
   const place = /^\[(\d+)\]$/.exec(measure)?.[1];
   return (
     <li>
       {place === undefined ? <code>{measure}</code> : <span>Number {Number(place) + 1}</span>}
-      <span className={classes.within}>± {formatError(plus_minus)}</span>
+      <span className={classes.within}>± {ranks ? `${plus_minus} of ${ranks} ranks` : formatError(plus_minus)}</span>
       <span className={classes.hint}>
         {expected
           ? `expected, for as many rows as the owner declared, at ${formatShare(confidence)}`
@@ -191,7 +191,7 @@ function Conditions({ price, free }: { price: Price; free: boolean }) {
       <li>
         <Icon name="table" />
         {isBlackBox(price)
-          ? "Noise alone: how far the mean over blocks is from what all the data would give, no price can tell"
+          ? "Noise alone: how far what blocks give is from what all the data would, no price can tell"
           : price.groups === 1
           ? "The answer is one row"
           : `${plural(price.groups, "row")}, one for each public value, whether or not any data have it`}

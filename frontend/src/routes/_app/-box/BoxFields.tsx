@@ -83,7 +83,7 @@ export function BoxFields(props: Props) {
       />
       <MockStep form={form} change={change} mock={mock} onRun={onRun} advice={advice(units, form)} />
       <MockResult mock={mock}>
-        {mock.run && mock.fits && <CountsAs run={mock.run} numbers={form.numbers} />}
+        {mock.run && mock.fits && <CountsAs run={mock.run} form={form} />}
       </MockResult>
     </>
   );

@@ -4,12 +4,19 @@ import { Note } from "@/components/Note";
 import { formatNumber } from "@/lib/format";
 import own from "./Box.module.css";
 import { counted } from "./counts";
-import { readBounds, type NumberField } from "./form";
+import { readBounds, type BoxForm } from "./form";
+
+interface Props {
+  run: MockRun;
+  form: Pick<BoxForm, "numbers" | "steps">;
+}
 
 interface Row {
   name: string;
   returned: number;
   counts: number;
+  /** Whether it lies outside its bounds. */
+  moved: boolean;
 }
 
 const COLUMNS: DataColumn<Row>[] = [
@@ -19,7 +26,8 @@ const COLUMNS: DataColumn<Row>[] = [
 ];
 
 /** What a block would count as that returned this. */
-export function CountsAs({ run, numbers }: { run: MockRun; numbers: readonly NumberField[] }) {
+export function CountsAs({ run, form }: Props) {
+  const { numbers, steps } = form;
   const found = counted(run, numbers.length);
   if (found.kind === "unknown") return null;
   if (found.kind === "failed") {
@@ -32,17 +40,19 @@ export function CountsAs({ run, numbers }: { run: MockRun; numbers: readonly Num
   }
   const rows = found.numbers.map((returned, at): Row => {
     const { lower, upper } = readBounds(numbers[at] ?? { lower: "", upper: "" });
+    const inside = Math.min(Math.max(returned, lower), upper);
+    const point = Math.round(((inside - lower) / (upper - lower)) * steps) / steps;
     return {
       name: `Number ${at + 1}`,
       returned,
-      counts: Number.isFinite(lower + upper) ? Math.min(Math.max(returned, lower), upper) : returned,
+      counts: lower < upper ? lower + point * (upper - lower) : returned,
+      moved: lower < upper && inside !== returned,
     };
   });
-  const moved = rows.filter(({ returned, counts }) => returned !== counts).length;
   return (
     <div className={own.counts}>
       <DataTable label="what a block counts as" columns={COLUMNS} rows={rows} rowKey={({ name }) => name} />
-      {moved > 0 && <p className="soft">What lies outside the bounds was moved to the nearer one.</p>}
+      {rows.some(({ moved }) => moved) && <p className="soft">What lies outside the bounds was moved to the nearer one.</p>}
     </div>
   );
 }

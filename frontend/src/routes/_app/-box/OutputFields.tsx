@@ -1,11 +1,24 @@
-import { ActionIcon, Button, TextInput } from "@mantine/core";
+import { ActionIcon, Button, SegmentedControl, TextInput } from "@mantine/core";
 
 import { Icon } from "@/components/Icon";
 import { formatCount, plural } from "@/lib/format";
 import { Group, type FieldProps } from "../-code/Fields";
 import classes from "../-code/Code.module.css";
-import { MOST_NUMBERS, unitsInABlock, type BoxForm, type NumberField } from "./form";
+import {
+  MOST_NUMBERS,
+  STEPS,
+  unitsInABlock,
+  type Aggregate,
+  type BoxForm,
+  type NumberField,
+} from "./form";
 import own from "./Box.module.css";
+
+const AGGREGATES: Record<Aggregate, string> = {
+  mean: "Off by so much in the number's own unit, and the more the wider its bounds are.",
+  median:
+    "Off by so many ranks among the blocks. Better where blocks mostly agree within bounds that are wide, or some of them fail.",
+};
 
 interface Props extends FieldProps<BoxForm> {
   /** As the owner declared; undefined before a dataset is chosen. */
@@ -21,8 +34,23 @@ export function OutputFields({ form, change, wrong, units }: Props) {
   return (
     <Group
       title="What leaves"
-      lead="The mean over blocks of each number, with noise. What a block returns beyond the bounds counts as the bound; a block that fails counts as the middle."
+      lead="What a block returns beyond the bounds counts as the bound; a block that fails counts as the middle."
     >
+      <div>
+        <SegmentedControl
+          aria-label="What of the blocks' numbers leaves"
+          value={form.aggregate}
+          onChange={(chosen) => {
+            const aggregate = chosen as Aggregate;
+            change({ aggregate, steps: STEPS[aggregate] });
+          }}
+          data={[
+            { value: "mean", label: "Their mean, with noise" },
+            { value: "median", label: "A median, chosen privately" },
+          ]}
+        />
+      </div>
+      <p className={classes.hint}>{AGGREGATES[form.aggregate]}</p>
       <div className={classes.fields}>
         <TextInput
           label="Blocks"
@@ -88,7 +116,7 @@ export function OutputFields({ form, change, wrong, units }: Props) {
         {numbers.length === 1
           ? "The function returns one number."
           : `The function returns a list of ${plural(numbers.length, "number")}; they share the privacy.`}{" "}
-        Take the bounds from what is public: noise grows with the width between them.
+        Take the bounds from what is public: the noise in a mean grows with the width between them.
       </p>
     </Group>
   );

@@ -21,11 +21,17 @@ export interface NumberField {
 
 export interface BoxForm extends ProgramForm, PrivacyForm {
   blocks: string;
+  aggregate: Aggregate;
   numbers: NumberField[];
   /** Into how many steps each range is divided: never typed, kept where a request has its own. */
   steps: number;
   review: boolean;
 }
+
+export type Aggregate = BlackBoxAsk["aggregate"];
+
+/** The usual grid of each. */
+export const STEPS: Record<Aggregate, number> = { mean: 2 ** 20, median: 1000 };
 
 export const MOST_NUMBERS = 100;
 const MOST_BLOCKS = 1000;
@@ -49,8 +55,9 @@ export const EMPTY: BoxForm = {
   within: QUESTION.within,
   confidence: QUESTION.confidence,
   blocks: "100",
+  aggregate: "mean",
   numbers: [{ lower: "", upper: "" }],
-  steps: 2 ** 20,
+  steps: STEPS.mean,
   review: false,
 };
 
@@ -96,6 +103,7 @@ export function makeBox(form: BoxForm, environment: Environment | undefined): Ma
         upper: bounds.map(({ upper }) => upper),
         steps: form.steps,
       },
+      aggregate: form.aggregate,
       target: targetOf(form),
       cpu_seconds: Number(form.limits.cpu),
       wall_seconds: Number(form.limits.wall),
@@ -143,6 +151,7 @@ export function formOf(request: BlackBoxRequest): BoxForm {
     purpose: request.purpose,
     ...(request.target ? fromTarget(request.target) : {}),
     blocks: String(content.blocks),
+    aggregate: content.aggregate,
     numbers: lower.map((low, at) => ({ lower: String(low), upper: String(upper[at]) })),
     steps,
   };

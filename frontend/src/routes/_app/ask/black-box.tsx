@@ -25,7 +25,7 @@ function BlackBoxPage() {
     <>
       <PageHeader
         title="Black box"
-        lead="Any Python function of a table, made private: it runs on many small blocks of people, and the mean of what they return leaves with noise."
+        lead="Any Python function of a table, made private: it runs on many small blocks of people, and a private mean or median of what they return leaves."
       />
       {can(user.role, "ask") ? (
         <>

@@ -77,6 +77,7 @@ function pairsOfBlackBox(
   return [
     ["Table's name", old.data.alias, now.data.alias],
     ["Blocks", String(old.blocks), String(now.blocks)],
+    ["Leaves", `the ${old.aggregate} of each number`, `the ${now.aggregate} of each number`],
     ["Numbers", numbersInWords(old), numbersInWords(now)],
     ["Privacy", privacyInWords(before), privacyInWords(after)],
     ["Price, of the requester's budget", priceInWords(before), priceInWords(after)],

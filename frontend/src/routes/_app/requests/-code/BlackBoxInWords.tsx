@@ -15,6 +15,7 @@ export function BlackBoxInWords({ request }: { request: BlackBoxRequest }) {
         rows={[
           ["Runs", programTitle(content)],
           ["On", plural(content.blocks, "block")],
+          ["Leaves", `the ${content.aggregate} of each number`],
           ["Parameters", parametersInWords(content.parameters)],
           ["Environment", content.environment.name],
           ...limitRows(content.limits),
@@ -37,6 +38,7 @@ export interface OneNumber {
   value: number | undefined;
   low: number | undefined;
   high: number | undefined;
+  ranks: [number, number] | undefined;
 }
 
 /** Each number that leaves: its bounds, and its value once there is one. */
@@ -46,8 +48,9 @@ export function numbersOf({ content, run }: BlackBoxRequest): OneNumber[] {
     lower,
     upper: content.output.upper[place] ?? lower,
     value: run?.black_box?.values[place],
-    low: run?.black_box?.low[place],
-    high: run?.black_box?.high[place],
+    low: run?.black_box?.low?.[place],
+    high: run?.black_box?.high?.[place],
+    ranks: run?.black_box?.ranks?.[place],
   }));
 }
 
