@@ -22,6 +22,7 @@ from carrel._black_box_result import BlackBoxResult
 from carrel._code import CodeFunction, _site_of
 from carrel._errors import InvalidInput, MockFailed, ReviewRequired
 from carrel._made import made
+from carrel._paths import quoted
 from carrel._price import Price
 from carrel._privacy import HOW, privacy_target
 from carrel._progress import ProgressLine
@@ -80,10 +81,45 @@ class BlackBoxRequest(Request):
             raise run._ended_without_answer()
         return BlackBoxResult(self, run._data)
 
-    def edit(self, *_: Any, **__: Any) -> Request:
-        raise InvalidInput(
-            "A request for a black box is not edited.", advice="withdraw() it and ask anew."
-        )
+    def edit(  # type: ignore[override]
+        self,
+        work: BlackBox | None = None,
+        *,
+        purpose: str | None = None,
+        epsilon: float | None = None,
+        rho: float | None = None,
+        within: float | None = None,
+        confidence: float | None = None,
+        **parameters: Any,
+    ) -> BlackBoxRequest:
+        """Put another black box in its place after changes were requested, or other parameters,
+        another privacy or another purpose. It is priced anew and submitted again; its thread
+        stays, and earlier votes end.
+
+        work: a function decorated with `carrel.black_box`; its data are those of the request.
+        Raises `ContentChanged` if it was changed since you read it.
+        """
+        target = privacy_target(epsilon, rho, within, confidence)
+        fields: dict[str, Any] = {"purpose": purpose, "target": target}
+        if work is not None:
+            program = work._fields(parameters)
+            asked = work._asked(program, target or work._target or self.data.target)
+            del asked["dataset"]
+            fields |= asked | {"mock_run_id": work._mock_of(program)}
+        elif parameters:
+            fields["parameters"] = {**self._black_box.parameters, **parameters}
+        body = made(wire.BlackBoxRequestEdit, **fields)
+        path = f"black_box_requests/{quoted(self.id)}"
+        data = self._site._http.write("PATCH", path, body, RequestData, etag=self.data.etag)
+        self._take(data)
+        return self
+
+    @property
+    def _black_box(self) -> BlackBoxContent:
+        content = self.data.content
+        if not isinstance(content, BlackBoxContent):
+            raise InvalidInput(f"Request {self.id} asks for no black box.")
+        return content
 
     def _rows(self) -> list[tuple[str, object]]:
         rows = super()._rows()
@@ -140,7 +176,7 @@ class BlackBox(CodeFunction):
     ) -> Price:
         """What it would cost and leave, and the noise in each number. Nothing is asked."""
         target = privacy_target(epsilon, rho, within, confidence)
-        body = made(wire.BlackBoxAsk, **self._asked(parameters, target))
+        body = made(wire.BlackBoxAsk, **self._asked(self._fields(parameters), target))
         return self._site._http.write("POST", "black_box_prices", body, Price)
 
     def mock(self, rows: int = 1000, **options: Any) -> list[float]:
@@ -176,14 +212,17 @@ class BlackBox(CodeFunction):
     ) -> BlackBoxRequest:
         """Ask for it, and do not wait. The same again gives the earlier request, at no cost.
 
-        review: have a person look at it even where the site needs none.
+        review: have a person look at it even where the site needs none. The last `mock()` of the
+        same program is shown to whoever does.
         """
         target = privacy_target(epsilon, rho, within, confidence)
+        program = self._fields(parameters)
         body = made(
             wire.BlackBoxRequestCreate,
-            **self._asked(parameters, target),
+            **self._asked(program, target),
             purpose=purpose,
             review=review,
+            mock_run_id=self._mock_of(program),
         )
         data = self._site._http.write("POST", "black_box_requests", body, RequestData)
         return BlackBoxRequest(self._site, data)
@@ -211,8 +250,8 @@ class BlackBox(CodeFunction):
             raise error
         return request.wait(timeout, progress=progress)
 
-    def _asked(self, parameters: dict[str, Any], target: PrivacyTarget | None) -> dict[str, Any]:
-        fields = self._fields(parameters)
+    def _asked(self, program: dict[str, Any], target: PrivacyTarget | None) -> dict[str, Any]:
+        fields = dict(program)
         ((alias, dataset),) = fields.pop("data").items()
         del fields["limits"]
         if (target or self._target) is None:

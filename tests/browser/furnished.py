@@ -37,6 +37,10 @@ def work(df, age_from=65):
         print(old.head())
     return table
 """
+_BOX = """def work(df, age_from=65):
+    old = df[df.age >= age_from]
+    return [old.age.mean(), (old.totchr >= 3).mean()]
+"""
 _CELLS = """def work(df):
     counts = df.groupby(["totchr", "female"]).size().unstack(fill_value=0)
     spending = df["drugexp"].to_numpy()
@@ -65,6 +69,7 @@ class Furnisher:
         invitation = {"email": "ida@demo.example", "name": "Ida Invited", "role": "researcher"}
         self._post(OWNER, "invitations", invitation)
         self._programs()
+        self._black_boxes()
         self._questions()  # last: the newest of a list are the ones that are shown
         saved = {
             "name": "Spending by sex",
@@ -126,6 +131,32 @@ class Furnisher:
         }
         self._post(REVIEWER, f"requests/{waits['id']}/line_comments", said)
 
+    def _black_boxes(self) -> None:
+        """One that was answered, and one that was returned, edited and waits."""
+        waits = self._black_box("Age and illness of those over 70, for the ageing report")
+        self._decide(waits, "return", "Fewer blocks would do, and say from which age.")
+        tag = self._send(RESEARCHER, "GET", f"requests/{waits['id']}")["etag"]
+        change = {"blocks": 50, "parameters": {"age_from": 70}}
+        path = f"black_box_requests/{waits['id']}"
+        self._send(RESEARCHER, "PATCH", path, change, {"If-Match": tag})
+        # After it: a run that is not over keeps its asker from asking for long ones.
+        answered = self._black_box("Age and illness, privately", blocks=12, wall_seconds=2)
+        self._decide(answered, "approve")
+        run = self._run(answered)
+        self._until(lambda: self._send(OWNER, "GET", f"runs/{run}?wait=5")["finished_at"])
+
+    def _black_box(self, purpose: str, **changes: object) -> dict[str, Any]:
+        asked = {
+            "dataset": "meps",
+            "entry": {"kind": "function", "path": "analysis.py", "name": "work"},
+            "files": [{"path": "analysis.py", "text": _BOX}],
+            "parameters": {"age_from": 65},
+            "output": {"lower": [65, 0], "upper": [90, 1]},
+            "target": {"kind": "epsilon", "epsilon": 0.5},
+            "purpose": purpose,
+        } | changes
+        return self._post(RESEARCHER, "black_box_requests", asked)
+
     def _code(
         self,
         purpose: str,
@@ -180,12 +211,19 @@ class Furnisher:
     def _post(self, who: str, path: str, body: object) -> dict[str, Any]:
         return self._send(who, "POST", path, body)
 
-    def _send(self, who: str, method: str, path: str, body: object = None) -> dict[str, Any]:
+    def _send(
+        self,
+        who: str,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
         reply = httpx.request(
             method,
             f"{self._url}/api/v1/{path}",
             json=body,
-            headers={"Authorization": f"Bearer {self._key(who)}"},
+            headers={"Authorization": f"Bearer {self._key(who)}", **(headers or {})},
             timeout=60,
         )
         assert reply.is_success, f"{method} {path}: {reply.status_code} {reply.text}"

@@ -34,6 +34,8 @@ class Shot:
     name: str
     path: str | Callable[[BrowserContext], str]
     person: str | None = OWNER
+    then: Callable[[Page], None] | None = None
+    """What is done on the page before the picture."""
 
 
 def _first(resource: str, page: str) -> Callable[[BrowserContext], str]:
@@ -46,15 +48,28 @@ def _first(resource: str, page: str) -> Callable[[BrowserContext], str]:
     return find
 
 
-def _of_code(state: str, page: str, *, last: bool = False) -> Callable[[BrowserContext], str]:
+def _of_code(
+    state: str, page: str, *, last: bool = False, kind: str = "code"
+) -> Callable[[BrowserContext], str]:
     """The page of the newest request for code in that state, or of the oldest."""
 
     def find(context: BrowserContext) -> str:
         items = context.request.get(f"/api/v1/requests?state={state}").json()["items"]
-        code = [item for item in items if item["kind"] == "code"]
+        code = [item for item in items if item["kind"] == kind]
         return page.format_map(code[-1 if last else 0]) if code else page
 
     return find
+
+
+def _bounds(page: Page) -> None:
+    page.get_by_label("Number 1, at least").fill("60")
+    page.get_by_label("Number 1, at most").fill("100")
+    page.get_by_role("list", name="Noise").wait_for()
+
+
+def _edit(page: Page) -> None:
+    page.get_by_role("button", name="Edit", exact=True).click()
+    page.get_by_role("list", name="Noise").wait_for()
 
 
 _ANSWERED, _RETURNED = "/requests?state=queued", "/requests?state=changes_requested"
@@ -79,6 +94,7 @@ SHOTS = (
     Shot("ask-answered", _first(_ANSWERED, "/ask?dataset={dataset}&request={id}"), RESEARCHER),
     Shot("ask-saved", "/ask?dataset=meps&tab=saved", RESEARCHER),
     Shot("ask-code", "/ask/code?dataset=meps", RESEARCHER),
+    Shot("ask-black-box", "/ask/black-box?dataset=meps", RESEARCHER, _bounds),
     Shot("review", "/review"),
     Shot("outputs", "/review/outputs"),
     Shot("output", _first("/outputs?state=held", "/outputs/{run_id}")),
@@ -91,6 +107,14 @@ SHOTS = (
     Shot("code-changes", _of_code("submitted", "/requests/{id}?since=approved")),
     Shot("code-held", _of_code("queued", "/requests/{id}"), RESEARCHER),
     Shot("code-released", _of_code("queued", "/requests/{id}", last=True), RESEARCHER),
+    Shot("black-box-waiting", _of_code("submitted", "/requests/{id}", kind="black_box")),
+    Shot("black-box-answered", _of_code("queued", "/requests/{id}", kind="black_box"), RESEARCHER),
+    Shot(
+        "black-box-edit",
+        _of_code("submitted", "/requests/{id}", kind="black_box"),
+        RESEARCHER,
+        _edit,
+    ),
     Shot("runs", "/runs"),
     Shot("run", _first("/runs?kind=query", "/runs/{id}")),
     Shot("budgets", "/budgets"),
@@ -124,10 +148,12 @@ def _demo(folder: Path) -> Iterator[Up]:
         stop(site, signal.SIGTERM)
 
 
-def _take(page: Page, path: str, file: Path) -> list[str]:
+def _take(page: Page, shot: Shot, path: str, file: Path) -> list[str]:
     page.goto(path)
     page.wait_for_load_state("load")
     page.get_by_role("heading", level=1).first.wait_for()
+    if shot.then is not None:
+        shot.then(page)
     page.wait_for_timeout(700)  # what the page asks the site for, and fonts
     # A window as tall as the page: bars that stay in place then stand where they belong.
     width = page.viewport_size["width"] if page.viewport_size else WIDE[0]
@@ -162,7 +188,7 @@ def _all(browser: Browser, site: Up, folder: Path, names: set[str]) -> int:
                 page = context.new_page()
                 page.set_viewport_size({"width": size[0], "height": size[1]})
                 path = shot.path if isinstance(shot.path, str) else shot.path(context)
-                found = _take(page, path, folder / f"{shot.name}-{theme}-{size[0]}.png")
+                found = _take(page, shot, path, folder / f"{shot.name}-{theme}-{size[0]}.png")
                 for line in found:
                     print(f"{shot.name} {theme} {size[0]}: {line}")
                 wrong += len(found)

@@ -1,14 +1,19 @@
-"""Private black boxes: what one costs, and asking for one."""
+"""Private black boxes: what one costs, asking for one, and editing what was asked."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.black_boxes import BlackBoxAsk, BlackBoxRequestCreate
+from carrel_protocol.api.black_boxes import (
+    BlackBoxAsk,
+    BlackBoxRequestCreate,
+    BlackBoxRequestEdit,
+)
 from carrel_protocol.api.requests import Price, Request
 from carrel_site.black_boxes import asking
 from carrel_site.black_boxes.quote import advised
+from carrel_site.core.etags import IfMatch, needed
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.permissions import Permission
@@ -48,5 +53,26 @@ def create(
         Request,
         work,
     )
+    response.headers["ETag"] = view.etag
+    return view
+
+
+@router.patch("/black_box_requests/{request_id}", operation_id="edit_black_box_request")
+def edit(
+    request_id: Annotated[str, Path(min_length=1, max_length=64)],
+    change: BlackBoxRequestEdit,
+    response: Response,
+    site: SiteDep,
+    caller: Asker,
+    if_match: IfMatch = None,
+) -> Request:
+    """Ask for another in place of what was returned. Votes on what was there are void."""
+    etag = needed(if_match)
+
+    def work(session: Session) -> Request:
+        request = asking.edit(session, site, caller, request_id, etag, change)
+        return views.full(session, site, caller, request)
+
+    view = site.db.transact(work)
     response.headers["ETag"] = view.etag
     return view

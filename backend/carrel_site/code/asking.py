@@ -18,17 +18,17 @@ from carrel_site.code import environments, mocking, programs, reach
 from carrel_site.code.errors import TooManyUndecided
 from carrel_site.code.queueing import queue_code
 from carrel_site.core.clock import now
-from carrel_site.core.errors import Conflict, PreconditionFailed
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.datasets import service as datasets
 from carrel_site.datasets.service import AnswerableDataset
 from carrel_site.events import changes, notices
-from carrel_site.events.kinds import Kind
-from carrel_site.requests import ballot, policies, states
+from carrel_site.requests import policies
+from carrel_site.requests.editing import Rules, replace, to_edit
 from carrel_site.requests.models import OPEN_STATES, Request
-from carrel_site.requests.moves import etag_of, move, note, own, touch
-from carrel_site.requests.service import EDITED, Asked, as_it_was, asked_before
+from carrel_site.requests.moves import move
+from carrel_site.requests.quote import asked_before
+from carrel_site.requests.service import Asked
 from carrel_site.site import Site
 
 MOST_UNDECIDED = 200
@@ -55,8 +55,8 @@ class _Wanted:
         return {group for each in self.datasets for group in each.policy.reviewer_groups}
 
     @property
-    def days(self) -> timedelta:
-        return timedelta(days=min(each.policy.request_days for each in self.datasets))
+    def days(self) -> int:
+        return min(each.policy.request_days for each in self.datasets)
 
 
 def submit(session: Session, site: Site, caller: Caller, asked: CodeRequestCreate) -> Asked:
@@ -87,7 +87,7 @@ def submit(session: Session, site: Site, caller: Caller, asked: CodeRequestCreat
         updated_at=at,
     )
     _take(request, wanted, asked.purpose)
-    request.mock_run_id = _mock_run(session, caller, asked.mock_run_id, content)
+    mocking.show_beside(session, caller, request, content, asked.mock_run_id)
     session.add(request)
     session.flush()
     record(
@@ -101,7 +101,7 @@ def submit(session: Session, site: Site, caller: Caller, asked: CodeRequestCreat
         kind="code",
     )
     if covering is None:
-        request.expires_at = at + wanted.days
+        request.expires_at = at + timedelta(days=wanted.days)
         session.flush()
         notices.submitted(session, request)
         changes.request_changed(session, request)
@@ -124,15 +124,7 @@ def edit(
     session: Session, caller: Caller, request_id: str, etag: str, change: CodeRequestEdit
 ) -> Request:
     """Ask something else in place of what was returned or not yet decided; voids its votes."""
-    request = own(session, caller, request_id)
-    if request.kind != "code":
-        if request.kind == "black_box":
-            raise Conflict("A black box is not edited.", advice="Withdraw it and ask anew.")
-        raise Conflict("This request is no code.", advice=f"PUT /requests/{request.id} edits it.")
-    if etag.removeprefix("W/") != etag_of(request):
-        raise PreconditionFailed("The request has changed since you read it.")
-    if request.state not in (RequestState.SUBMITTED, RequestState.CHANGES_REQUESTED):
-        raise states.InvalidTransition(f"This request is {request.state}; it cannot be edited.")
+    request = to_edit(session, caller, request_id, etag, "code")
     now_asked = CodeContent.model_validate(request.content)
     sent = change.model_fields_set
     asked = CodeAsk(
@@ -147,39 +139,13 @@ def edit(
     wanted = _wanted(
         session, caller, asked, purpose, change.reach if "reach" in sent else now_asked.reach
     )
-    earlier = asked_before(session, _memo_key(wanted.content))
-    if earlier is not None and earlier.id != request.id:
-        raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
-    before, at = request.content_hash, now()
-    session.add(as_it_was(request, at))
-    ballot.open_votes(session, request)
-    request.round += 1
-    _take(request, wanted, purpose)
-    if "mock_run_id" in sent:
-        request.mock_run_id = _mock_run(session, caller, change.mock_run_id, wanted.content)
-    elif programs.of_content(wanted.content) != programs.of_content(now_asked):
-        request.mock_run_id = None  # it was of another program
-    request.expires_at = at + wanted.days
-    request.votes_needed = max(request.votes_needed, wanted.reviewers)
-    request.reviewer_groups = sorted({*request.reviewer_groups, *wanted.groups})
-    if request.state == RequestState.CHANGES_REQUESTED:
-        move(request, RequestState.SUBMITTED)
-    else:
-        touch(request)
-    note(session, request, caller.user_id, EDITED, at=at)
-    record(
-        session,
-        caller.user_id,
-        "request.edited",
-        request.id,
-        dataset=request.dataset_id,
-        before=before,
-        content=request.content_hash,
-    )
-    session.flush()
-    notices.resolve(session, request.id, Kind.REQUEST_SUBMITTED)
-    notices.submitted(session, request, edited=True)
-    changes.request_changed(session, request)
+
+    def take(edited: Request) -> None:
+        _take(edited, wanted, purpose)
+        mocking.show_after_edit(session, caller, edited, change, now_asked, wanted.content)
+
+    rules = Rules(wanted.reviewers, wanted.groups, wanted.days)
+    replace(session, caller, request, rules, _memo_key(wanted.content), take)
     return request
 
 
@@ -239,14 +205,6 @@ def _take(request: Request, wanted: _Wanted, purpose: str) -> None:
 def _memo_key(content: CodeContent) -> str:
     """Who asked is part of the content, as is everything else that was asked."""
     return f"code/{content.content_hash()}"
-
-
-def _mock_run(
-    session: Session, caller: Caller, run_id: str | None, content: CodeContent
-) -> str | None:
-    if run_id is None:
-        return None
-    return mocking.attach(session, caller, run_id, programs.of_content(content)).run_id
 
 
 def _refuse_many(session: Session, caller: Caller) -> None:

@@ -10,7 +10,14 @@ from pydantic import ValidationError
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.code import CodeAsk, MockRun, MockRunCreate, MockRunItem
+from carrel_protocol.api.black_boxes import BlackBoxRequestEdit
+from carrel_protocol.api.code import (
+    CodeAsk,
+    CodeRequestEdit,
+    MockRun,
+    MockRunCreate,
+    MockRunItem,
+)
 from carrel_protocol.api.requests import RunState
 from carrel_protocol.code import (
     CodeEnvironment,
@@ -30,6 +37,7 @@ from carrel_site.core.errors import Conflict, InvalidInput, NotFound, Unavailabl
 from carrel_site.core.http import Caller
 from carrel_site.datasets import catalogue, mocks, uploaded_mocks
 from carrel_site.datasets.models import Dataset
+from carrel_site.requests.models import Request
 from carrel_site.runs import repository
 from carrel_site.runs.errors import Tampered
 from carrel_site.runs.models import Run
@@ -203,6 +211,35 @@ def attach(session: Session, caller: Caller, run_id: str, program: str) -> model
         raise Conflict("That run has no result: it has not ended, or its result has expired.")
     mock.expires_at = None
     return mock
+
+
+def show_beside(
+    session: Session,
+    caller: Caller,
+    request: Request,
+    content: programs.Program,
+    run_id: str | None,
+) -> None:
+    """Show a run of just what a request asks beside it, or none."""
+    program = programs.of_content(content)
+    request.mock_run_id = (
+        None if run_id is None else attach(session, caller, run_id, program).run_id
+    )
+
+
+def show_after_edit(
+    session: Session,
+    caller: Caller,
+    request: Request,
+    change: CodeRequestEdit | BlackBoxRequestEdit,
+    before: programs.Program,
+    content: programs.Program,
+) -> None:
+    """Show the run that an edit names; else the one that was shown, while it is of the program."""
+    if "mock_run_id" in change.model_fields_set:
+        show_beside(session, caller, request, content, change.mock_run_id)
+    elif programs.of_content(content) != programs.of_content(before):
+        request.mock_run_id = None
 
 
 def shown(session: Session, run_id: str) -> MockRun | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.canonical import tagged_hash
 from carrel_protocol.code import (
     CodeContent,
@@ -16,6 +17,9 @@ from carrel_protocol.code import (
     types_of,
 )
 from carrel_site.core.errors import InvalidInput
+
+Program = CodeContent | BlackBoxContent
+"""What people are asked to let run on private data."""
 
 
 def program_hash(
@@ -45,14 +49,15 @@ def program_hash(
     )
 
 
-def of_content(content: CodeContent) -> str:
+def of_content(content: Program) -> str:
     """The program's hash of a request's content."""
+    data = (content.data,) if isinstance(content, BlackBoxContent) else content.data
     return program_hash(
         content.entry,
         content.files,
         content.parameters,
         content.environment,
-        {one.alias: one.dataset_id for one in content.data},
+        {one.alias: one.dataset_id for one in data},
     )
 
 

@@ -20,6 +20,7 @@ from carrel_site.accounts.models import User
 from carrel_site.audit.log import record
 from carrel_site.code import mocking, models, reach
 from carrel_site.code.analysis import analyse
+from carrel_site.code.programs import Program
 from carrel_site.core.clock import now
 from carrel_site.core.errors import InvalidInput
 from carrel_site.core.http import Caller
@@ -36,7 +37,6 @@ _APPROVED = (
     RequestState.QUEUED.value,
     RequestState.OVER_BUDGET.value,
 )
-Program = CodeContent | BlackBoxContent
 Readable = tuple[Program, frozenset[str]]
 """A program, and the modules that it may import beside the standard library's."""
 

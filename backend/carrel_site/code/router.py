@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,7 @@ from carrel_protocol.api.code import (
 )
 from carrel_protocol.api.requests import Request
 from carrel_site.code import asking, environments, mocking, review
-from carrel_site.core.errors import PreconditionRequired
+from carrel_site.core.etags import IfMatch, needed
 from carrel_site.core.http import Caller, SiteDep, recheck, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.permissions import Permission
@@ -140,14 +140,13 @@ def edit_code_request(
     response: Response,
     site: SiteDep,
     caller: Asker,
-    if_match: Annotated[str | None, Header(alias="If-Match", max_length=1000)] = None,
+    if_match: IfMatch = None,
 ) -> Request:
     """Ask for another program in place of what was returned. Votes on what was there are void."""
-    if if_match is None:
-        raise PreconditionRequired("Editing needs the ETag of what you edit.")
+    etag = needed(if_match)
 
     def work(session: Session) -> Request:
-        request = asking.edit(session, caller, request_id, if_match, change)
+        request = asking.edit(session, caller, request_id, etag, change)
         return views.full(session, site, caller, request)
 
     view = site.db.transact(work)

@@ -1,9 +1,23 @@
 """Entity tags, where two people may edit: what was read is named in what is written."""
 
+from typing import Annotated
+
+from fastapi import Header
 from pydantic import BaseModel
 
 from carrel_protocol.canonical import tagged_hash
 from carrel_site.core.errors import PreconditionFailed, PreconditionRequired
+
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", max_length=1000, description="The ETag you read.")
+]
+
+
+def needed(header: str | None) -> str:
+    """The If-Match `header` of an edit. Raises `PreconditionRequired` without one."""
+    if header is None:
+        raise PreconditionRequired("Editing needs the ETag of what you edit.")
+    return header
 
 
 def etag_of(shown: BaseModel) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Page
@@ -24,7 +24,7 @@ from carrel_protocol.api.datasets import (
 )
 from carrel_protocol.schema import TableSchema
 from carrel_site.core.errors import InvalidInput
-from carrel_site.core.etags import etag_of
+from carrel_site.core.etags import IfMatch, etag_of
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.pagination import Cursor, Limit
@@ -45,9 +45,6 @@ Reader = Annotated[Caller, require(Permission.DATASETS_READ)]
 Manager = Annotated[Caller, require(Permission.DATASETS_MANAGE)]
 Ref = Annotated[str, Path(min_length=1, max_length=64, description="An id or a name.")]
 UserId = Annotated[str, Path(min_length=1, max_length=64)]
-IfMatch = Annotated[
-    str | None, Header(alias="If-Match", max_length=1000, description="The ETag you read.")
-]
 
 
 @router.get("/populations")

@@ -25,7 +25,7 @@ from carrel_site.ledger import service as ledger
 from carrel_site.ledger.errors import NoBudget
 from carrel_site.ledger.models import LedgerAccount
 from carrel_site.pricing import price
-from carrel_site.requests import repository
+from carrel_site.requests import repository, waiting
 from carrel_site.requests.models import Request
 from carrel_site.requests.reserving import Private, private_content
 from carrel_site.requests.standing import FAILURES_ALLOWED, standing
@@ -38,8 +38,9 @@ _UNDECIDED = (_S.SUBMITTED, _S.CHANGES_REQUESTED)
 def background(session: Session, caller: Caller, request: Request) -> RequestBackground:
     """What `caller` may know of a request that they may see."""
     dataset = session.get_one(Dataset, request.dataset_id)
+    counts = _approval_counts(session, caller, request)
     if request.kind == "code":
-        return _of_code(session, request, dataset)
+        return _of_code(session, request, dataset, counts)
     content = private_content(request)
     try:
         purse = ledger.purse(session, dataset.population_id, request.requester_id)
@@ -53,6 +54,7 @@ def background(session: Session, caller: Caller, request: Request) -> RequestBac
         standing=standing_of(session, purse.mine.id, request.kind) if purse else None,
         policy=DatasetPolicy.model_validate(dataset.policy),
         policy_changed=dataset.policy_revision != _policy_revision(content),
+        approval_counts=counts,
     )
 
 
@@ -60,7 +62,17 @@ def _policy_revision(content: Private) -> int:
     return (content.data if isinstance(content, BlackBoxContent) else content).policy_revision
 
 
-def _of_code(session: Session, request: Request, dataset: Dataset) -> RequestBackground:
+def _approval_counts(session: Session, caller: Caller, request: Request) -> bool | None:
+    if request.state != _S.SUBMITTED or request.requester_id == caller.user_id:
+        return None
+    if not caller.may(Permission.REQUESTS_REVIEW):
+        return None
+    return waiting.can_count(session, request, caller.user_id)
+
+
+def _of_code(
+    session: Session, request: Request, dataset: Dataset, counts: bool | None
+) -> RequestBackground:
     """Code takes nothing of a budget, and how it ends counts against nobody."""
     content = CodeContent.model_validate(request.content)
     rules = [session.get_one(Dataset, one.dataset_id) for one in content.data]
@@ -74,6 +86,7 @@ def _of_code(session: Session, request: Request, dataset: Dataset) -> RequestBac
             each.policy_revision != one.policy_revision
             for each, one in zip(rules, content.data, strict=True)
         ),
+        approval_counts=counts,
     )
 
 

@@ -33,6 +33,7 @@ from carrel_site.pricing.sql import parse_sql
 from carrel_site.pricing.words import in_words
 from carrel_site.requests import policies, repository
 from carrel_site.requests.fitting import largest_that_fits
+from carrel_site.requests.models import Request
 from carrel_site.requests.standing import Standing, standing
 from carrel_site.runs import clock
 from carrel_site.runs import repository as run_rows
@@ -112,6 +113,27 @@ def advised(session: Session, caller: Caller, ask: QueryAsk) -> Price:
     if not quoted.price.affordable:
         found["fits"] = largest_that_fits(ask.target, _admits(session, caller, quoted))
     return quoted.price.model_copy(update=found)
+
+
+def asked_before(session: Session, memo_key: str) -> Request | None:
+    """The live or answered request with this memo key.
+
+    One whose run publicly ended without an answer is forgotten here, and not when it ended: when
+    it ended is private until its deadline.
+    """
+    request = repository.by_memo(session, memo_key)
+    if request is None:
+        return None
+    found = run_rows.of_request(session, request.id)
+    if found is not None:
+        run = found[0]
+        if clock.is_public(run) and RunState(run.state) in FORGOTTEN:
+            locked = repository.lock(session, request.id)
+            assert locked is not None
+            locked.memo_key = ""
+            session.flush()
+            return None
+    return request
 
 
 def forgotten(session: Session, request_id: str) -> bool:

@@ -22,7 +22,7 @@ from carrel_protocol.api.requests import (
     RequestSummary,
 )
 from carrel_site.accounts.models import User
-from carrel_site.core.errors import PreconditionRequired
+from carrel_site.core.etags import IfMatch, needed
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.idempotency import once
 from carrel_site.core.pagination import Cursor, Limit, paged, position
@@ -132,14 +132,13 @@ def edit(
     response: Response,
     site: SiteDep,
     caller: Asker,
-    if_match: Annotated[str | None, Header(alias="If-Match")] = None,
+    if_match: IfMatch = None,
 ) -> Request:
     """Ask something else in place of what was returned. Votes on what was there are void."""
-    if if_match is None:
-        raise PreconditionRequired("Editing needs the ETag of what you edit.")
+    etag = needed(if_match)
 
     def work(session: Session) -> Request:
-        request = service.edit(session, caller, request_id, if_match, change)
+        request = service.edit(session, caller, request_id, etag, change)
         return views.full(session, site, caller, request)
 
     view = site.db.transact(work)

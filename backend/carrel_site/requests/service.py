@@ -5,7 +5,7 @@ approves does all of it in one transaction and leaves nothing when it cannot be 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -14,26 +14,19 @@ from carrel_protocol.api.requests import (
     RequestCreate,
     RequestEdit,
     RequestState,
-    RunState,
 )
 from carrel_site.audit.log import SITE, record
 from carrel_site.core.clock import now
-from carrel_site.core.errors import Conflict, PreconditionFailed
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
 from carrel_site.events import changes, notices
-from carrel_site.events.kinds import Kind
-from carrel_site.requests import ballot, repository, states
-from carrel_site.requests.models import Comment, Request, Round
-from carrel_site.requests.moves import etag_of, move, note, own, touch, visible
-from carrel_site.requests.quote import FORGOTTEN, Quote, quote
+from carrel_site.requests.editing import Rules, replace, to_edit
+from carrel_site.requests.models import Comment, Request
+from carrel_site.requests.moves import move, note, visible
+from carrel_site.requests.quote import Quote, asked_before, quote
 from carrel_site.requests.reserving import reserve_and_queue
-from carrel_site.runs import clock
-from carrel_site.runs import repository as run_rows
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
-
-EDITED = "Edited the request; earlier votes no longer count."
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +102,7 @@ def edit(
     session: Session, caller: Caller, request_id: str, etag: str, change: RequestEdit
 ) -> Request:
     """Ask something else in place of what was returned or not yet decided; voids its votes."""
-    request = own(session, caller, request_id)
-    if request.kind != "query":
-        if request.kind == "black_box":
-            raise Conflict(
-                "A black box is not edited.", advice="Withdraw the request and ask anew."
-            )
-        raise Conflict(
-            "This request is no question.", advice=f"PATCH /code_requests/{request.id} edits it."
-        )
-    if etag.removeprefix("W/") != etag_of(request):
-        raise PreconditionFailed("The request has changed since you read it.")
-    if request.state not in (RequestState.SUBMITTED, RequestState.CHANGES_REQUESTED):
-        raise states.InvalidTransition(f"This request is {request.state}; it cannot be edited.")
+    request = to_edit(session, caller, request_id, etag, "query")
     new_question = change.sql is not None or change.plan is not None
     asked = QueryAsk.model_validate(
         {
@@ -135,37 +116,14 @@ def edit(
     purpose = request.purpose if change.purpose is None else change.purpose
     quoted = quote(session, caller, asked, purpose=purpose, review=True)
     quoted.dataset.check_terms()
-    earlier = asked_before(session, quoted.memo_key)
-    if earlier is not None and earlier.id != request.id:
-        raise Conflict(f"You asked exactly this before: see request {earlier.id}.")
-    before, at = request.content_hash, now()
-    session.add(as_it_was(request, at))
-    ballot.open_votes(session, request)
-    request.round += 1
-    _take_content(request, asked, quoted)
-    request.purpose = purpose
-    request.expires_at = now() + timedelta(days=quoted.dataset.policy.request_days)
-    request.votes_needed = max(request.votes_needed, quoted.dataset.policy.reviewers)
-    request.reviewer_groups = sorted(
-        {*request.reviewer_groups, *quoted.dataset.policy.reviewer_groups}
-    )
-    if request.state == RequestState.CHANGES_REQUESTED:
-        move(request, RequestState.SUBMITTED)
-    else:
-        touch(request)
-    note(session, request, caller.user_id, EDITED, at=at)
-    record(
-        session,
-        caller.user_id,
-        "request.edited",
-        request.id,
-        dataset=request.dataset_id,
-        before=before,
-        content=request.content_hash,
-    )
-    notices.resolve(session, request.id, Kind.REQUEST_SUBMITTED)
-    notices.submitted(session, request, edited=True)
-    changes.request_changed(session, request)
+    policy = quoted.dataset.policy
+
+    def take(edited: Request) -> None:
+        _take_content(edited, asked, quoted)
+        edited.purpose = purpose
+
+    rules = Rules(policy.reviewers, policy.reviewer_groups, policy.request_days)
+    replace(session, caller, request, rules, quoted.memo_key, take)
     return request
 
 
@@ -178,27 +136,6 @@ def comment(session: Session, caller: Caller, request_id: str, text: str) -> Com
     return note(session, request, caller.user_id, text, kind="comment")
 
 
-def asked_before(session: Session, memo_key: str) -> Request | None:
-    """The live or answered request with this memo key.
-
-    One whose run publicly ended without an answer is forgotten here, and not when it ended: when
-    it ended is private until its deadline.
-    """
-    request = repository.by_memo(session, memo_key)
-    if request is None:
-        return None
-    found = run_rows.of_request(session, request.id)
-    if found is not None:
-        run = found[0]
-        if clock.is_public(run) and RunState(run.state) in FORGOTTEN:
-            locked = repository.lock(session, request.id)
-            assert locked is not None
-            locked.memo_key = ""
-            session.flush()
-            return None
-    return request
-
-
 def _take_content(request: Request, asked: QueryAsk, quoted: Quote) -> None:
     request.sql = asked.sql
     request.target = asked.target.model_dump(mode="json")
@@ -207,19 +144,3 @@ def _take_content(request: Request, asked: QueryAsk, quoted: Quote) -> None:
     request.content_hash = quoted.content.content_hash()
     request.price = quoted.price.model_dump(mode="json")
     request.memo_key = quoted.memo_key
-
-
-def as_it_was(request: Request, replaced_at: datetime) -> Round:
-    """What the request (locked) asks, to be kept when an edit replaces it."""
-    return Round(
-        request_id=request.id,
-        number=request.round,
-        purpose=request.purpose,
-        sql=request.sql,
-        target=request.target,
-        bounds=request.bounds,
-        content=request.content,
-        content_hash=request.content_hash,
-        price=request.price,
-        replaced_at=replaced_at,
-    )

@@ -41,6 +41,14 @@ def asked(session: Session, request: Request) -> list[str]:
     return found or list(session.scalars(people.where(User.role == Role.OWNER.value)))
 
 
+def can_count(session: Session, request: Request, voter: str) -> bool:
+    """Whether an approval of this person's can be one of those that the request takes."""
+    found = select(Request.id).where(
+        Request.id == request.id, Request.requester_id != voter, _can_count(voter)
+    )
+    return session.scalars(found).one_or_none() is not None
+
+
 def _people(request: Request) -> Select[str]:
     """Who may review, with the request beside each."""
     return select(User.id).where(

@@ -93,24 +93,38 @@ export function mockRunQuery(id: string) {
   });
 }
 
+export function useSendCode() {
+  return useSentOnce((body: CodeRequestCreate, key) =>
+    given<RequestFull>(
+      api.POST("/api/v1/code_requests", { params: { header: { "Idempotency-Key": key } }, body }),
+    ),
+  );
+}
+
+export function useEditCode() {
+  return useEdited((id, etag, body: CodeRequestEdit) =>
+    given<RequestFull>(
+      api.PATCH("/api/v1/code_requests/{request_id}", {
+        params: { path: { request_id: id }, header: { "If-Match": etag } },
+        body,
+      }),
+    ),
+  );
+}
+
 /**
  * Under one Idempotency-Key until the site has answered: after a lost connection the same program is
  * sent under the same key, and is asked once.
  */
-export function useSendCode() {
+export function useSentOnce<Body>(post: (body: Body, key: string) => Promise<RequestFull>) {
   const newer = useNewer();
   const again = useTermsAgain();
   const sent = useRef({ key: "", body: "" });
   return useMutation({
-    mutationFn: (body: CodeRequestCreate) => {
+    mutationFn: (body: Body) => {
       const written = JSON.stringify(body);
       if (sent.current.body !== written) sent.current = { key: randomId(), body: written };
-      return given<RequestFull>(
-        api.POST("/api/v1/code_requests", {
-          params: { header: { "Idempotency-Key": sent.current.key } },
-          body,
-        }),
-      );
+      return post(body, sent.current.key);
     },
     onSuccess: (request) => {
       sent.current = { key: "", body: "" };
@@ -125,17 +139,14 @@ export function useSendCode() {
   });
 }
 
-export function useEditCode() {
-  const newer = useNewer();
+/** Another program in place of what a request asks; refused when it has changed since `etag`. */
+export function useEdited<Change>(
+  patch: (id: string, etag: string, change: Change) => Promise<RequestFull>,
+) {
   return useMutation({
-    mutationFn: ({ id, etag, change }: { id: string; etag: string; change: CodeRequestEdit }) =>
-      given<RequestFull>(
-        api.PATCH("/api/v1/code_requests/{request_id}", {
-          params: { path: { request_id: id }, header: { "If-Match": etag } },
-          body: change,
-        }),
-      ),
-    onSuccess: newer,
+    mutationFn: ({ id, etag, change }: { id: string; etag: string; change: Change }) =>
+      patch(id, etag, change),
+    onSuccess: useNewer(),
     onError: useTermsAgain(),
   });
 }

@@ -24,6 +24,8 @@ export type BlackBoxRequest = RequestFull & {
   content: components["schemas"]["BlackBoxContent"];
   price: NonNullable<RequestFull["price"]>;
 };
+/** A request that runs a program, whichever way what it returns leaves. */
+export type ProgramRequest = CodeRequest | BlackBoxRequest;
 type Asked = Pick<RequestFull, "kind"> & { content: { kind: string }; price: unknown };
 /** A question, answered with noise and paid from a budget. */
 export type Question<R extends Asked> = R & {
@@ -39,6 +41,10 @@ export function isCode(request: RequestFull): request is CodeRequest {
 
 export function isBlackBox(request: RequestFull): request is BlackBoxRequest {
   return request.kind === "black_box" && request.price !== null;
+}
+
+export function isProgram(request: RequestFull): request is ProgramRequest {
+  return isCode(request) || isBlackBox(request);
 }
 
 export function isQuestion<R extends Asked>(request: R): request is Question<R> {

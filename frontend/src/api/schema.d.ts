@@ -288,6 +288,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/black_box_requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit
+         * @description Ask for another in place of what was returned. Votes on what was there are void.
+         */
+        patch: operations["edit_black_box_request"];
+        trace?: never;
+    };
     "/api/v1/budgets": {
         parameters: {
             query?: never;
@@ -2716,6 +2736,8 @@ export interface components {
             environment: string;
             /** Files */
             files: components["schemas"]["SourceFile"][];
+            /** Mock Run Id */
+            mock_run_id?: string | null;
             output: components["schemas"]["OutputVector"];
             /**
              * Parameters
@@ -2741,6 +2763,40 @@ export interface components {
              * @default 10
              */
             wall_seconds: number;
+        };
+        /**
+         * BlackBoxRequestEdit
+         * @description Another black box of the same dataset in place of one that was returned; votes are void.
+         *
+         *     What is left out stays as it is.
+         */
+        BlackBoxRequestEdit: {
+            /** Aggregate */
+            aggregate?: ("mean" | "median") | null;
+            /** Alias */
+            alias?: string | null;
+            /** Blocks */
+            blocks?: number | null;
+            /** Cpu Seconds */
+            cpu_seconds?: number | null;
+            entry?: components["schemas"]["FunctionEntry"] | null;
+            /** Environment */
+            environment?: string | null;
+            /** Files */
+            files?: components["schemas"]["SourceFile"][] | null;
+            /** Mock Run Id */
+            mock_run_id?: string | null;
+            output?: components["schemas"]["OutputVector"] | null;
+            /** Parameters */
+            parameters?: {
+                [key: string]: boolean | number | string | (boolean | number | string | null)[] | null;
+            } | null;
+            /** Purpose */
+            purpose?: string | null;
+            /** Target */
+            target?: (components["schemas"]["EpsilonTarget"] | components["schemas"]["RhoTarget"] | components["schemas"]["AccuracyTarget"]) | null;
+            /** Wall Seconds */
+            wall_seconds?: number | null;
         };
         /**
          * BooleanColumn
@@ -4961,6 +5017,8 @@ export interface components {
          * @description What a reviewer weighs beside the request itself.
          */
         RequestBackground: {
+            /** Approval Counts */
+            approval_counts?: boolean | null;
             history: components["schemas"]["RequesterHistory"];
             mine: components["schemas"]["AccountUse"] | null;
             policy: components["schemas"]["DatasetPolicy"];
@@ -7333,6 +7391,134 @@ export interface operations {
             };
         };
     };
+    edit_black_box_request: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag you read. */
+                "If-Match"?: string | null;
+            };
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BlackBoxRequestEdit"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Request"];
+                };
+            };
+            /** @description No key was sent and nobody is signed in, or the key or session has ended. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Your role, or your key's scopes, do not allow this; or a write lacks its session's token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or you may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It does not fit the present state; `code` and `advice` say why. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was changed since you read it. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description What was sent is not valid; `errors` says where. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An If-Match header is needed. */
+            428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something went wrong on the site. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The site's database or broker does not answer. Try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Any other error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_budgets: {
         parameters: {
             query?: {
@@ -7647,6 +7833,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The ETag you read. */
                 "If-Match"?: string | null;
             };
             path: {
@@ -13926,6 +14113,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The ETag you read. */
                 "If-Match"?: string | null;
             };
             path: {

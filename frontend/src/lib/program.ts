@@ -19,6 +19,12 @@ export function pythonValue(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
 }
 
+/** "age_from = 18, region = "north"", or "none". */
+export function parametersInWords(parameters: Record<string, unknown> | undefined): string {
+  const all = Object.entries(parameters ?? {});
+  return all.map(([name, value]) => `${name} = ${pythonValue(value)}`).join(", ") || "none";
+}
+
 /** What somebody typed as a value of Python's: numbers, "text", True, None, and lists of those. */
 export function readValue(typed: string): ParameterValue | undefined {
   const text = typed.trim();

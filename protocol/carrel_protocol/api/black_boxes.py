@@ -1,8 +1,8 @@
-"""Private black boxes: pricing one and asking for one."""
+"""Private black boxes: pricing one, asking for one and editing what was asked."""
 
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from carrel_protocol.api.requests import Purpose
 from carrel_protocol.base import Sent
@@ -18,6 +18,7 @@ from carrel_protocol.code import (
 from carrel_protocol.median import DEFAULT_STEPS
 from carrel_protocol.privacy import PrivacyTarget
 
+MockRunId = Annotated[str, StringConstraints(max_length=64)]
 BlockSeconds = Annotated[float, Field(gt=0, le=600, allow_inf_nan=False)]
 
 
@@ -60,3 +61,27 @@ class BlackBoxRequestCreate(BlackBoxAsk):
     purpose: Purpose = ""
     review: bool = False
     """Ask for a person's approval even where policy would approve at once."""
+    mock_run_id: MockRunId | None = None
+    """The run on made-up rows to show to reviewers; it has to be of this very program."""
+
+
+class BlackBoxRequestEdit(Sent):
+    """Another black box of the same dataset in place of one that was returned; votes are void.
+
+    What is left out stays as it is.
+    """
+
+    alias: Identifier | None = None
+    entry: FunctionEntry | None = None
+    files: tuple[SourceFile, ...] | None = Field(default=None, min_length=1, max_length=MAX_FILES)
+    parameters: dict[Identifier, ParameterValue] | None = Field(default=None, max_length=50)
+    environment: EnvironmentName | None = None
+    blocks: int | None = Field(default=None, ge=2, le=MAX_BLOCKS)
+    output: OutputVector | None = None
+    aggregate: Aggregate | None = None
+    """Another one than until now has a grid of its own, unless `output` says which."""
+    target: PrivacyTarget | None = None
+    cpu_seconds: BlockSeconds | None = None
+    wall_seconds: BlockSeconds | None = None
+    purpose: Purpose | None = None
+    mock_run_id: MockRunId | None = None

@@ -263,6 +263,9 @@ class RequestBackground(Received):
     """The dataset's rules as they are now."""
     policy_changed: bool
     """Whether the rules have changed since this was asked."""
+    approval_counts: bool | None = None
+    """Whether an approval of yours can be one of those that it takes: not where others of the
+    groups it names have to give all of them. None for whoever does not vote on it."""
 
 
 class RequestSummary(Received):

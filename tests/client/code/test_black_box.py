@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import carrel
+from carrel_protocol.api.code import Review
+from carrel_protocol.black_box import BlackBoxContent
 from tests.client.code.conftest import Online
 from tests.client.code.test_code import mock_item
 from tests.site.code.conftest import admit
@@ -170,8 +172,50 @@ def _taken(df: Any, epsilon: float = 1) -> Any:
     return [epsilon, len(df)]
 
 
-def test_a_request_is_not_edited(online: Online) -> None:
+def test_a_returned_request_is_edited_and_sent_again(online: Online) -> None:
     request = boxed(online).submit("to see")
-    with pytest.raises(carrel.InvalidInput, match="not edited"):
+    shown = online.reviewer.requests[request.id]
+    shown.return_("Fewer numbers, please.")
+    with pytest.raises(carrel.ChangesRequested, match="Fewer numbers"):
+        request.wait(5, progress=False)
+    first = request.refresh().price
+    narrow = carrel.Vector(2, lower=[40, 0], upper=[90, 1], steps=1000)
+    edited = request.edit(boxed(online, blocks=8, output=narrow, epsilon=0.5), age_from=70)
+    assert edited is request
+    assert (request.state, request.data.round, request.purpose) == ("submitted", 2, "to see")
+    assert request.price.share < first.share
+    content = request.content
+    assert isinstance(content, BlackBoxContent)
+    assert (content.blocks, content.output, content.parameters["age_from"]) == (8, narrow, 70)
+    request.edit(age_from=75, purpose="to be sure")
+    assert request.content.parameters == {"age_from": 75}  # type: ignore[union-attr]
+    assert (request.price.epsilon, request.purpose) == (pytest.approx(0.5), "to be sure")
+    # A function without a privacy of its own keeps the request's.
+    request.edit(boxed(online, epsilon=None))
+    assert request.price.epsilon == pytest.approx(0.5)
+    # Somebody who read an earlier round neither votes on it nor edits it.
+    with pytest.raises(carrel.ContentChanged):
+        shown.approve()
+    stale = online.researcher.requests[request.id].refresh()
+    request.edit(purpose="last words")
+    with pytest.raises(carrel.ContentChanged):
+        stale.edit(purpose="too late")
+    shown.refresh().approve()
+    assert request.refresh().state == "queued"
+    with pytest.raises(carrel.InvalidTransition):
         request.edit(purpose="x")
-    assert request.withdraw().state == "withdrawn"
+
+
+def test_its_last_try_is_shown_to_whoever_reviews_it(online: Online) -> None:
+    content = json.dumps([50, 0.5]).encode()
+    thread = online.serve(
+        lambda run_id: online.end_mock(run_id, [mock_item("result", "value", content)]) and None
+    )
+    box = boxed(online)
+    box.mock(rows=20)
+    thread.join()
+    request = box.submit("tried")
+    path = f"requests/{request.id}/code_review"
+    assert online.reviewer._http.get(path, Review).mock_run is not None
+    request.edit(boxed(online), age_from=70)
+    assert online.reviewer._http.get(path, Review).mock_run is None

@@ -389,20 +389,9 @@ def test_no_other_workers_run_black_boxes(boxes: Boxes) -> None:
         assert worker.try_claim(request["run"]["id"]).status_code == httpx.codes.FORBIDDEN
 
 
-def test_a_black_box_is_withdrawn_and_not_edited(boxes: Boxes) -> None:
+def test_a_black_box_is_withdrawn(boxes: Boxes) -> None:
     code = boxes.code
     asked = boxes.ask().json()
-    headers = {"If-Match": asked["etag"]}
-    for method, path in (("PUT", "requests"), ("PATCH", "code_requests")):
-        reply = code.call(
-            code.app.researcher,
-            method,
-            f"/{path}/{asked['id']}",
-            json={"purpose": "x"},
-            headers=headers,
-        )
-        assert reply.status_code == httpx.codes.CONFLICT
-        assert "ask anew" in reply.text
     code.ok(code.app.researcher, "POST", f"/requests/{asked['id']}/withdraw")
     assert boxes.ask().status_code == httpx.codes.CREATED
 

@@ -64,6 +64,33 @@ def test_a_vote_of_the_group_is_needed_and_enough(
     assert approve(flow, another_reviewer, request) == "queued"
 
 
+def test_whose_approval_can_count_is_said_before_the_vote(
+    flow: Flow, board: str, guarded: str, another_reviewer: Member
+) -> None:
+    join(flow, board, another_reviewer)
+    request = flow.asked(guarded)
+
+    def said(who: Member) -> object:
+        return flow.ok(who, "GET", f"/requests/{request['id']}/background")["approval_counts"]
+
+    assert said(another_reviewer) is True
+    assert said(flow.app.reviewer) is False  # the one approval it takes has to be the board's
+    for nobody in (flow.app.researcher, flow.app.auditor):
+        assert said(nobody) is None
+    # Votes are blind: somebody else's changes nothing here.
+    assert approve(flow, flow.app.reviewer, request) == "submitted"
+    assert said(another_reviewer) is True
+    leave(flow, board, another_reviewer)
+    assert said(another_reviewer) is False
+    join(flow, board, another_reviewer)
+    assert approve(flow, another_reviewer, request) == "queued"
+    assert said(another_reviewer) is None
+    # Where it takes more people than groups, anybody's may be the further one.
+    open_one = flow.asked(flow.reviewed)
+    shown = flow.ok(flow.app.reviewer, "GET", f"/requests/{open_one['id']}/background")
+    assert shown["approval_counts"] is True
+
+
 def test_one_person_of_two_groups_speaks_for_both_but_has_one_vote(
     flow: Flow, board: str, another_reviewer: Member
 ) -> None:

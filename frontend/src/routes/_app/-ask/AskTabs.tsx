@@ -2,7 +2,7 @@ import { Link } from "@tanstack/react-router";
 
 import classes from "@/components/PageTabs.module.css";
 
-/** The two ways to ask. */
+/** The ways to ask. */
 export function AskTabs() {
   return (
     <nav aria-label="Ways to ask" className={classes.tabs}>
@@ -21,6 +21,14 @@ export function AskTabs() {
         activeProps={{ "aria-current": "page" }}
       >
         Write code
+      </Link>
+      <Link
+        to="/ask/black-box"
+        className={classes.tab}
+        activeOptions={{ includeSearch: false }}
+        activeProps={{ "aria-current": "page" }}
+      >
+        Black box
       </Link>
     </nav>
   );

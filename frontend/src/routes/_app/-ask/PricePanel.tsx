@@ -17,13 +17,23 @@ import classes from "./Ask.module.css";
 interface Props {
   dataset: Dataset;
   priced: Priced;
+  /** What to do before there is a price. */
+  first?: string;
   onUse: (target: Target) => void;
   /** The button that asks, and what goes wrong with it. */
   children: ReactNode;
 }
 
+const FIRST =
+  "Write a question, or begin with an example: its price and expected error show here before anything is asked.";
+
+/** A black box has no plan: what it computes is its program's own. */
+function isBlackBox(price: Price): boolean {
+  return price.plan === null;
+}
+
 /** What the question costs and brings, while it is being written. */
-export function PricePanel({ dataset, priced, onUse, children }: Props) {
+export function PricePanel({ dataset, priced, first = FIRST, onUse, children }: Props) {
   const { price, error, empty, stale } = priced;
   const budget = useQuery({
     queryKey: ["budgets", "dataset", dataset.id],
@@ -58,21 +68,18 @@ export function PricePanel({ dataset, priced, onUse, children }: Props) {
       )}
       {budget.error && <ErrorNote error={budget.error} />}
       {empty && (
-        <p className="soft">
-          Write a question, or begin with an example: its price and expected error show here before
-          anything is asked.
-        </p>
+        <p className="soft">{first}</p>
       )}
       {error && !elsewhere && <ErrorNote error={error} />}
       {elsewhere && <p className="soft">The question cannot be read yet: see below the editor.</p>}
       {price && (
         <div className={classes.priced} data-stale={stale || undefined}>
-          {free ? <Free request={price.asked_before ?? ""} /> : <Cost price={price} />}
+          {free ? <Free request={price.asked_before ?? ""} here={!isBlackBox(price)} /> : <Cost price={price} />}
           <Errors price={price} />
           <Conditions price={price} free={free} />
           {!price.affordable && !free && <Over price={price} dataset={dataset} onUse={onUse} />}
           <details className={classes.plain}>
-            <summary>The question in words</summary>
+            <summary>{isBlackBox(price) ? "In words" : "The question in words"}</summary>
             <p>{price.in_words}</p>
           </details>
         </div>
@@ -95,7 +102,8 @@ function Cost({ price }: { price: Price }) {
   );
 }
 
-function Free({ request }: { request: string }) {
+/** `here`: its answer shows on this page. */
+function Free({ request, here }: { request: string; here: boolean }) {
   return (
     <>
       <p className={classes.cost}>
@@ -103,30 +111,60 @@ function Free({ request }: { request: string }) {
       </p>
       <Note tone="good">
         You asked exactly this before. Asking again gives{" "}
-        <Link to="/ask" search={((before: object) => ({ ...before, request })) as never}>
-          the same answer
-        </Link>{" "}
+        {here ? (
+          <Link to="/ask" search={((before: object) => ({ ...before, request })) as never}>
+            the same answer
+          </Link>
+        ) : (
+          <Link to="/requests/$request" params={{ request }}>
+            the same answer
+          </Link>
+        )}{" "}
         and is not charged.
       </Note>
     </>
   );
 }
 
+const SHOWN_ERRORS = 8;
+
 function Errors({ price }: { price: Price }) {
+  const errors = price.expected_errors;
+  const rest = errors.slice(SHOWN_ERRORS);
   return (
-    <ul className={classes.errors} aria-label="Expected error">
-      {price.expected_errors.map(({ measure, plus_minus, confidence, expected, ranks }) => (
-        <li key={measure}>
-          <code>{measure}</code>
-          <span className={classes.within}>± {ranks ? `${plus_minus} of ${ranks} ranks` : formatError(plus_minus)}</span>
-          <span className={classes.hint}>
-            {expected
-              ? `expected, for as many rows as the owner declared, at ${formatShare(confidence)}`
-              : `or nearer, ${formatShare(confidence)} of the time`}
-          </span>
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul className={classes.errors} aria-label={isBlackBox(price) ? "Noise" : "Expected error"}>
+        {errors.slice(0, SHOWN_ERRORS).map((error) => (
+          <OneError key={error.measure} error={error} />
+        ))}
+      </ul>
+      {rest.length > 0 && (
+        <details className={classes.plain}>
+          <summary>{plural(rest.length, "further number")}</summary>
+          <ul className={classes.errors} aria-label="Noise of further numbers">
+            {rest.map((error) => (
+              <OneError key={error.measure} error={error} />
+            ))}
+          </ul>
+        </details>
+      )}
+    </>
+  );
+}
+
+function OneError({ error }: { error: Price["expected_errors"][number] }) {
+  const { measure, plus_minus, confidence, expected, ranks } = error;
+  const place = /^\[(\d+)\]$/.exec(measure)?.[1];
+  return (
+    <li>
+      {place === undefined ? <code>{measure}</code> : <span>Number {Number(place) + 1}</span>}
+      <span className={classes.within}>± {ranks ? `${plus_minus} of ${ranks} ranks` : formatError(plus_minus)}</span>
+      <span className={classes.hint}>
+        {expected
+          ? `expected, for as many rows as the owner declared, at ${formatShare(confidence)}`
+          : `or nearer, ${formatShare(confidence)} of the time`}
+      </span>
+    </li>
   );
 }
 
@@ -152,7 +190,9 @@ function Conditions({ price, free }: { price: Price; free: boolean }) {
       </li>
       <li>
         <Icon name="table" />
-        {price.groups === 1
+        {isBlackBox(price)
+          ? "Noise alone: how far what blocks give is from what all the data would, no price can tell"
+          : price.groups === 1
           ? "The answer is one row"
           : `${plural(price.groups, "row")}, one for each public value, whether or not any data have it`}
       </li>

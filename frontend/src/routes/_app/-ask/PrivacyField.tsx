@@ -2,14 +2,16 @@ import { NumberInput, SegmentedControl, Select } from "@mantine/core";
 import { useId } from "react";
 
 import { formatEpsilon } from "@/lib/format";
-import type { AskForm, Kind } from "./form";
+import type { Kind, PrivacyForm } from "./form";
 import classes from "./Ask.module.css";
 
 interface Props {
-  form: AskForm;
-  change: (part: Partial<AskForm>) => void;
+  form: PrivacyForm;
+  change: (part: Partial<PrivacyForm>) => void;
   /** What the site says about the figure. */
   error?: string | undefined;
+  /** What an accuracy promises, where it is not that of counts and sums. */
+  accuracy?: string | undefined;
 }
 
 /** Ends of the sliders; the field beside takes whatever the site does. */
@@ -46,7 +48,7 @@ const WAYS: Record<Kind, { label: string; field: keyof typeof RANGE; what: strin
 const CONFIDENCES = ["0.9", "0.95", "0.99", "0.999"];
 
 /** How private, or how exact: three ways to say it, each with a slider and a field. */
-export function PrivacyField({ form, change, error }: Props) {
+export function PrivacyField({ form, change, error, accuracy }: Props) {
   const id = useId();
   const way = WAYS[form.kind];
   const value = form[way.field];
@@ -117,7 +119,7 @@ export function PrivacyField({ form, change, error }: Props) {
         )}
       </div>
       <p id={`${id}-words`} className={classes.hint}>
-        {way.words}
+        {form.kind === "accuracy" ? (accuracy ?? way.words) : way.words}
       </p>
     </fieldset>
   );

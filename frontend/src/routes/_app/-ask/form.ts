@@ -8,14 +8,17 @@ export type Target = Schemas["QueryAsk"]["target"];
 export type Price = Schemas["Price"];
 export type Kind = Target["kind"];
 
-export interface AskForm {
-  sql: string;
+export interface PrivacyForm {
   kind: Kind;
   /** Each way keeps its own figure, so that looking at another loses nothing. */
   epsilon: number;
   rho: number;
   within: number;
   confidence: number;
+}
+
+export interface AskForm extends PrivacyForm {
+  sql: string;
   purpose: string;
   review: boolean;
   /** Null: the dataset's own. */
@@ -37,7 +40,7 @@ export const EMPTY: AskForm = {
   saved: null,
 };
 
-export function targetOf(form: AskForm): Target {
+export function targetOf(form: PrivacyForm): Target {
   switch (form.kind) {
     case "epsilon":
       return { kind: "epsilon", epsilon: form.epsilon };
@@ -49,7 +52,7 @@ export function targetOf(form: AskForm): Target {
 }
 
 /** The part of a form that a target sets. */
-export function fromTarget(target: Target): Partial<AskForm> {
+export function fromTarget(target: Target): Partial<PrivacyForm> {
   switch (target.kind) {
     case "epsilon":
       return { kind: "epsilon", epsilon: target.epsilon };

@@ -1,8 +1,9 @@
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
-import { api, ApiError, unwrap } from "@/api/client";
+import { ApiError } from "@/api/client";
 import { asApiError } from "@/api/problem";
+import { priceOf } from "@/api/requests";
 import { questionOf, type AskForm, type Dataset, type Price } from "./form";
 
 export interface Priced {
@@ -18,18 +19,29 @@ type Said = { price: Price; error?: undefined } | { price?: undefined; error: Ap
 
 const WAIT_MS = 350;
 
-/** The price of what is being typed. A later question cancels the earlier one's request. */
+/** The price of the question that is being typed. */
 export function usePrice(dataset: Dataset, form: AskForm): Priced {
-  const question = questionOf(dataset, form);
-  const now = JSON.stringify(question);
-  const [settled] = useDebouncedValue(now, WAIT_MS);
   const empty = form.sql.trim() === "" || dataset.version_id === null;
+  return useLivePrice(empty ? null : questionOf(dataset, form), dataset.revision, priceOf);
+}
+
+/**
+ * The price of what is being typed, a moment after the last key; null while there is nothing to
+ * price. A later one cancels the earlier one's request. `revision`: of the dataset.
+ */
+export function useLivePrice<Asked>(
+  asked: Asked | null,
+  revision: number,
+  ask: (asked: Asked, signal: AbortSignal) => Promise<Price>,
+): Priced {
+  const now = JSON.stringify(asked);
+  const [settled] = useDebouncedValue(now, WAIT_MS);
+  const empty = asked === null;
   const query = useQuery({
-    queryKey: ["price", dataset.revision, settled],
+    queryKey: ["price", revision, settled],
     queryFn: async ({ signal }): Promise<Said> => {
-      const body = JSON.parse(settled) as typeof question;
       try {
-        return { price: await unwrap(api.POST("/api/v1/prices", { body, signal })) };
+        return { price: await ask(JSON.parse(settled) as Asked, signal) };
       } catch (error) {
         // A refusal is an answer: it stays in place until the next one, as a price does.
         if (error instanceof ApiError && error.status >= 400 && error.status < 500) return { error };

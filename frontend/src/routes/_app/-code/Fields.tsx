@@ -1,12 +1,4 @@
-import {
-  ActionIcon,
-  Button,
-  Checkbox,
-  NativeSelect,
-  SegmentedControl,
-  Select,
-  TextInput,
-} from "@mantine/core";
+import { ActionIcon, Button, NativeSelect, SegmentedControl, Select, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 
@@ -15,21 +7,13 @@ import { datasetQuery } from "@/api/datasets";
 import { Icon } from "@/components/Icon";
 import { Note } from "@/components/Note";
 import { columnWords } from "@/components/sql/columns";
-import { formatBytes, formatDuration } from "@/lib/format";
 import { DatasetPicker } from "../-ask/DatasetPicker";
 import classes from "./Code.module.css";
-import {
-  NEW_PARAMETER,
-  type CodeForm,
-  type DataField,
-  type LimitFields,
-  type ParameterField,
-  type Wrong,
-} from "./form";
+import type { CodeForm, DataField, ProgramForm, Wrong } from "./form";
 
-interface FieldProps {
-  form: CodeForm;
-  change: (part: Partial<CodeForm>) => void;
+export interface FieldProps<Form = ProgramForm> {
+  form: Form;
+  change: (part: Partial<Form>) => void;
   wrong: Wrong;
 }
 
@@ -44,7 +28,7 @@ export function Group({ title, lead, children }: { title: string; lead?: ReactNo
 }
 
 /** Where it begins: a function that is called, or a file that is run. */
-export function EntryFields({ form, change, wrong }: FieldProps) {
+export function EntryFields({ form, change, wrong }: FieldProps<CodeForm>) {
   return (
     <Group
       title="Where it begins"
@@ -69,34 +53,58 @@ export function EntryFields({ form, change, wrong }: FieldProps) {
             { value: "script", label: "A script" },
           ]}
         />
-        {form.kind === "function" && (
-          <TextInput
-            label="Function"
-            maxLength={63}
-            value={form.function}
-            onChange={(event) => change({ function: event.currentTarget.value })}
-            error={wrong["function"]}
-          />
-        )}
-        {form.files.length > 1 && (
-          <NativeSelect
-            label="In the file"
-            value={form.begins}
-            onChange={(event) => change({ begins: event.currentTarget.value })}
-            data={form.files.map(({ path }) => path)}
-          />
-        )}
+        {form.kind === "function" && <FunctionField form={form} change={change} wrong={wrong} />}
+        <BeginsField form={form} change={change} />
       </div>
     </Group>
   );
 }
 
+export function FunctionField({ form, change, wrong }: FieldProps) {
+  return (
+    <TextInput
+      label="Function"
+      maxLength={63}
+      value={form.function}
+      onChange={(event) => change({ function: event.currentTarget.value })}
+      error={wrong["function"]}
+    />
+  );
+}
+
+/** In which file it begins, where there are several. */
+export function BeginsField({ form, change }: Omit<FieldProps, "wrong">) {
+  if (form.files.length < 2) return null;
+  return (
+    <NativeSelect
+      label="In the file"
+      value={form.begins}
+      onChange={(event) => change({ begins: event.currentTarget.value })}
+      data={form.files.map(({ path }) => path)}
+    />
+  );
+}
+
+interface DataProps extends FieldProps {
+  /** Whether they are those of a request, and stay. */
+  fixed?: boolean;
+  /** Whether it is of one dataset alone. */
+  single?: boolean;
+}
+
 /** Which datasets, and what the program calls each. */
-export function DataFields({ form, change, wrong, fixed = false }: FieldProps & { fixed?: boolean }) {
+export function DataFields({ form, change, wrong, fixed = false, single = false }: DataProps) {
   const edit = (at: number, part: Partial<DataField>) =>
     change({ data: form.data.map((each, index) => (index === at ? { ...each, ...part } : each)) });
   return (
-    <Group title="Data" lead="Each dataset under the name that the program gives it.">
+    <Group
+      title="Data"
+      lead={
+        single
+          ? "The function gets one block's table under the name that it gives it."
+          : "Each dataset under the name that the program gives it."
+      }
+    >
       {form.data.map((field, at) => (
         <div key={at} className={classes.dataset}>
           <TextInput
@@ -128,7 +136,7 @@ export function DataFields({ form, change, wrong, fixed = false }: FieldProps & 
           {field.dataset !== "" && <Columns name={field.dataset} alias={field.alias} />}
         </div>
       ))}
-      {!fixed && form.data.length < 10 && (
+      {!fixed && !single && form.data.length < 10 && (
         <div>
           <Button
             variant="subtle"
@@ -238,176 +246,5 @@ export function EnvironmentField({
         </>
       )}
     </Group>
-  );
-}
-
-/** Values that are given by name, and how far an approval is to reach. */
-export function ParameterFields({ form, change, wrong }: FieldProps) {
-  const edit = (at: number, part: Partial<ParameterField>) =>
-    change({
-      parameters: form.parameters.map((each, index) => (index === at ? { ...each, ...part } : each)),
-    });
-  const reaches = form.parameters.some(({ bound }) => bound !== "none");
-  return (
-    <Group
-      title="Parameters"
-      lead="Given by name. With bounds, one approval covers later runs within them, and nobody votes on those again."
-    >
-      {form.parameters.map((field, at) => (
-        <div key={at} className={classes.parameter}>
-          <TextInput
-            label="Parameter"
-            maxLength={63}
-            value={field.name}
-            onChange={(event) => edit(at, { name: event.currentTarget.value })}
-            error={wrong[`parameters.${at}.name`]}
-          />
-          <TextInput
-            label="Value"
-            value={field.value}
-            placeholder='18, "north", True'
-            onChange={(event) => edit(at, { value: event.currentTarget.value })}
-            error={wrong[`parameters.${at}.value`]}
-          />
-          <NativeSelect
-            label="Later runs may use"
-            value={field.bound}
-            onChange={(event) => edit(at, { bound: event.currentTarget.value as ParameterField["bound"] })}
-            data={[
-              { value: "none", label: "just this value" },
-              { value: "number", label: "numbers within" },
-              { value: "choice", label: "one of these" },
-            ]}
-          />
-          <ActionIcon
-            variant="subtle"
-            aria-label={`Take ${field.name || "this parameter"} away`}
-            onClick={() => change({ parameters: form.parameters.filter((_, index) => index !== at) })}
-          >
-            <Icon name="trash" />
-          </ActionIcon>
-          {field.bound === "number" && (
-            <div className={classes.bound}>
-              <TextInput
-                label="From"
-                inputMode="decimal"
-                w="7rem"
-                value={field.lower}
-                onChange={(event) => edit(at, { lower: event.currentTarget.value })}
-              />
-              <TextInput
-                label="To"
-                inputMode="decimal"
-                w="7rem"
-                value={field.upper}
-                onChange={(event) => edit(at, { upper: event.currentTarget.value })}
-              />
-              <Checkbox
-                label="Whole numbers only"
-                checked={field.whole}
-                onChange={(event) => edit(at, { whole: event.currentTarget.checked })}
-              />
-            </div>
-          )}
-          {field.bound === "choice" && (
-            <div className={classes.bound}>
-              <TextInput
-                label="Values, with commas between them"
-                w="100%"
-                value={field.choices}
-                placeholder='"north", "south"'
-                onChange={(event) => edit(at, { choices: event.currentTarget.value })}
-              />
-            </div>
-          )}
-          {wrong[`parameters.${at}.bound`] && (
-            <p className={classes.wrong} role="status">
-              {wrong[`parameters.${at}.bound`]}
-            </p>
-          )}
-        </div>
-      ))}
-      <div>
-        <Button
-          variant="subtle"
-          size="compact-md"
-          leftSection={<Icon name="plus" size={16} />}
-          disabled={form.parameters.length >= 50}
-          onClick={() => change({ parameters: [...form.parameters, NEW_PARAMETER] })}
-        >
-          Add a parameter
-        </Button>
-      </div>
-      {reaches && (
-        <div className={classes.fields}>
-          <TextInput
-            label="Runs that the approval covers"
-            description="This one among them"
-            inputMode="numeric"
-            w="14rem"
-            value={form.runs}
-            onChange={(event) => change({ runs: event.currentTarget.value })}
-            error={wrong["runs"]}
-          />
-          <TextInput
-            label="For so many days"
-            description="From the approval on"
-            inputMode="numeric"
-            w="14rem"
-            value={form.days}
-            onChange={(event) => change({ days: event.currentTarget.value })}
-            error={wrong["days"]}
-          />
-        </div>
-      )}
-    </Group>
-  );
-}
-
-const LIMIT_LABELS: Record<keyof LimitFields, string> = {
-  wall: "Seconds",
-  cpu: "Seconds of processor time",
-  memory: "Memory in MB",
-  output: "MB that it returns",
-};
-
-/** Lower limits than the environment's. */
-export function LimitsFields({
-  form,
-  change,
-  wrong,
-  environment,
-}: FieldProps & { environment: Environment | undefined }) {
-  const most = environment?.limits;
-  const usual: Record<keyof LimitFields, string> = {
-    wall: most ? formatDuration(most.wall_seconds * 1000) : "",
-    cpu: most ? formatDuration(most.cpu_seconds * 1000) : "",
-    memory: most ? formatBytes(most.memory_bytes) : "",
-    output: most ? formatBytes(most.output_bytes) : "",
-  };
-  const set = Object.values(form.limits).some((value) => value !== "");
-  const bad = Object.keys(wrong).some((field) => field.startsWith("limits."));
-  return (
-    <details className={classes.columns} open={set || bad || undefined}>
-      <summary>Limits of a run</summary>
-      <p className={classes.hint}>
-        Left empty: the environment's. A run ends to whoever asked at a fixed time that follows from
-        its seconds, so a lower limit shows sooner.
-      </p>
-      <div className={classes.fields}>
-        {(Object.keys(LIMIT_LABELS) as (keyof LimitFields)[]).map((name) => (
-          <TextInput
-            key={name}
-            label={LIMIT_LABELS[name]}
-            description={usual[name] && `At most ${usual[name]}`}
-            inputMode="decimal"
-            w="13rem"
-            value={form.limits[name]}
-            onChange={(event) => change({ limits: { ...form.limits, [name]: event.currentTarget.value } })}
-            error={wrong[`limits.${name}`]}
-          />
-        ))}
-      </div>
-    </details>
   );
 }

@@ -4,13 +4,13 @@ import { lazy, Suspense, useEffect, useId, useRef, useState } from "react";
 import type { CodeEditorHandle } from "@/components/code/CodeEditor";
 import { Icon } from "@/components/Icon";
 import classes from "./Code.module.css";
-import type { CodeForm, LineError, Wrong } from "./form";
+import type { LineError, ProgramForm, Wrong } from "./form";
 
 const CodeEditor = lazy(() => import("@/components/code/CodeEditor"));
 
 interface Props {
-  form: CodeForm;
-  change: (part: Partial<CodeForm>) => void;
+  form: ProgramForm;
+  change: (part: Partial<ProgramForm>) => void;
   wrong: Wrong;
   /** A line that something is wrong with. */
   error: LineError | null;

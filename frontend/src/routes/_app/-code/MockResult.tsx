@@ -1,3 +1,5 @@
+import type { ReactNode } from "react";
+
 import { MockItems } from "@/components/code/Items";
 import { EndingBadge, RunReportView } from "@/components/code/RunReportView";
 import { ErrorNote } from "@/components/ErrorState";
@@ -7,8 +9,14 @@ import { asApiError } from "@/api/problem";
 import classes from "./Code.module.css";
 import type { useMock } from "./useMock";
 
+interface Props {
+  mock: ReturnType<typeof useMock>;
+  /** What it would count as, where that is not what it returned. */
+  children?: ReactNode;
+}
+
 /** What a run on made-up rows came to: its items, what it printed, its time and memory. */
-export function MockResult({ mock }: { mock: ReturnType<typeof useMock> }) {
+export function MockResult({ mock, children }: Props) {
   const { run, failure, fits } = mock;
   if (failure && !run) return <ErrorNote error={asApiError(failure)} />;
   if (!run || mock.running) return null;
@@ -28,6 +36,7 @@ export function MockResult({ mock }: { mock: ReturnType<typeof useMock> }) {
         )}
         {run.report ? (
           <>
+            {children}
             {run.report.ending === "returned" && <MockItems run={run} />}
             <RunReportView report={run.report} />
           </>

@@ -4,18 +4,20 @@ import { useEffect, useState } from "react";
 import { ErrorNote } from "@/components/ErrorState";
 import { formatDuration } from "@/lib/format";
 import classes from "./Code.module.css";
-import type { CodeForm } from "./form";
+import type { ProgramForm } from "./form";
 import type { useMock } from "./useMock";
 
 interface Props {
-  form: CodeForm;
-  change: (part: Partial<CodeForm>) => void;
+  form: ProgramForm;
+  change: (part: Partial<ProgramForm>) => void;
   mock: ReturnType<typeof useMock>;
   onRun: () => void;
+  /** How many rows to try it on, where that is not as one likes. */
+  advice?: string | undefined;
 }
 
 /** Trying a program on made-up rows. */
-export function MockStep({ form, change, mock, onRun }: Props) {
+export function MockStep({ form, change, mock, onRun, advice }: Props) {
   const { start, running, run } = mock;
   return (
     <section className={classes.step} aria-labelledby="try">
@@ -25,7 +27,9 @@ export function MockStep({ form, change, mock, onRun }: Props) {
         budget.
       </p>
       <TextInput
-        label="Made-up rows of each dataset"
+        label={advice ? "Made-up rows" : "Made-up rows of each dataset"}
+        description={advice}
+        className={classes.rows}
         inputMode="numeric"
         maxLength={5}
         value={form.rows}

@@ -14,11 +14,13 @@ import { useShortcuts } from "@/hooks/useShortcuts";
 import { useSubmit } from "@/hooks/useSubmit";
 import { plural } from "@/lib/format";
 import classes from "./Code.module.css";
-import { DataFields, EntryFields, EnvironmentField, LimitsFields, ParameterFields } from "./Fields";
+import { DataFields, EntryFields, EnvironmentField } from "./Fields";
 import { FilesField } from "./FilesField";
 import { EMPTY, makeProgram, wrongBySite, type CodeForm, type Wrong } from "./form";
+import { LimitsFields } from "./LimitsFields";
 import { MockResult } from "./MockResult";
 import { MockStep } from "./MockStep";
+import { ParameterFields, ReachFields } from "./ParameterFields";
 import { useMock } from "./useMock";
 
 /** A new program: written, tried on made-up rows, and sent for review. */
@@ -83,7 +85,9 @@ export function WriteCode({ dataset }: { dataset: string | undefined }) {
           <FilesField {...fields} error={mock.error} onRun={run} />
           <DataFields {...fields} />
           <EntryFields {...fields} />
-          <ParameterFields {...fields} />
+          <ParameterFields {...fields} bounded>
+            <ReachFields {...fields} />
+          </ParameterFields>
           <EnvironmentField {...fields} environments={environments.data ?? []} />
           <LimitsFields {...fields} environment={environment} />
         </div>

@@ -31,22 +31,27 @@ export interface LimitFields {
   output: string;
 }
 
-export interface CodeForm {
+/** What the form of any program holds. */
+export interface ProgramForm {
   files: { path: string; text: string }[];
-  kind: "function" | "script";
   /** Which file it begins in. */
   begins: string;
   function: string;
   data: DataField[];
   environment: string;
   parameters: ParameterField[];
-  runs: string;
-  days: string;
   limits: LimitFields;
   purpose: string;
   rows: string;
   /** The last run on made-up rows, and of which program it was. */
   mock: { id: string; of: string } | null;
+}
+
+/** Of a program that people approve, and how far the approval is to reach. */
+export interface CodeForm extends ProgramForm {
+  kind: "function" | "script";
+  runs: string;
+  days: string;
 }
 
 const TEMPLATE = `def work(df):
@@ -254,7 +259,7 @@ export function formOf(request: CodeRequest, names: ReadonlyMap<string, string>)
   };
 }
 
-function parameterField(name: string, value: unknown, bound: Bound | undefined): ParameterField {
+export function parameterField(name: string, value: unknown, bound?: Bound): ParameterField {
   const field = { ...NEW_PARAMETER, name, value: pythonValue(value) };
   if (bound?.kind === "number") {
     const { lower, upper } = bound;

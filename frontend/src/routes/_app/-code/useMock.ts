@@ -3,10 +3,14 @@ import { useMemo } from "react";
 
 import { hasEnded, mockRunQuery, startMockRun } from "@/api/code";
 import { useSubmit } from "@/hooks/useSubmit";
-import { lineOfTraceback, sameProgram, type CodeForm, type Made } from "./form";
+import { lineOfTraceback, sameProgram, type Made, type ProgramForm } from "./form";
 
 /** The run on made-up rows that belongs to a form: started, followed, and whether it still fits. */
-export function useMock(form: CodeForm, made: Made, change: (part: Partial<CodeForm>) => void) {
+export function useMock(
+  form: ProgramForm,
+  made: Pick<Made, "program">,
+  change: (part: Partial<Pick<ProgramForm, "mock">>) => void,
+) {
   const run = useQuery({ ...mockRunQuery(form.mock?.id ?? ""), enabled: form.mock !== null });
   const start = useSubmit(async () => {
     const of = sameProgram(made.program);

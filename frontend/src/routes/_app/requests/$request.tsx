@@ -3,7 +3,15 @@ import { useQuery } from "@tanstack/react-query";
 import { createFileRoute, Link } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 
-import { isBlackBox, isCode, isQuestion, requestQuery, type QuestionRequest, type RequestFull } from "@/api/requests";
+import {
+  isBlackBox,
+  isCode,
+  isProgram,
+  isQuestion,
+  requestQuery,
+  type QuestionRequest,
+  type RequestFull,
+} from "@/api/requests";
 import { useSession } from "@/api/session";
 import { CopyButton } from "@/components/CopyButton";
 import { ErrorState } from "@/components/ErrorState";
@@ -42,6 +50,9 @@ const CodeMain = lazy(() => import("./-code/CodeMain"));
 const BlackBox = lazy(() => import("./-code/BlackBox"));
 const FoundList = lazy(() => import("./-code/FoundList"));
 
+/** What somebody asked of a dataset. */
+const ASKED = { query: "", code: "to run code on ", black_box: "for a black box of " };
+
 /** How often a run on its way is looked at: its end is told by an event, its progress is not. */
 const LOOK_MS = 1000;
 
@@ -79,6 +90,7 @@ function Conversation({ request }: { request: RequestFull }) {
   const { run } = request;
   const title = titleOf({ ...request, in_words: wordsOf(request) });
   const next = nextStep(request, mine);
+  const edits = { editing, onEdit: () => setEditing(true), onEdited: () => setEditing(false) };
   return (
     <>
       <PageHeader
@@ -93,7 +105,7 @@ function Conversation({ request }: { request: RequestFull }) {
         }
         lead={
           <>
-            {mine ? "You" : request.requester.name} asked {isCode(request) && "to run code on "}
+            {mine ? "You" : request.requester.name} asked {ASKED[request.kind]}
             <Link to="/datasets/$dataset" params={{ dataset: request.dataset }}>
               {request.dataset}
             </Link>{" "}
@@ -105,28 +117,16 @@ function Conversation({ request }: { request: RequestFull }) {
       />
       <div className={classes.page}>
         <div className={classes.main}>
-          {isBlackBox(request) && (
-            <Suspense fallback={<LoadingState what="the program" rows={9} />}>
-              <BlackBox request={request} />
-            </Suspense>
-          )}
-          {isCode(request) ? (
-            <Suspense fallback={<LoadingState what="the program" rows={9} />}>
-              <CodeMain
-                request={request}
-                editing={editing}
-                onEdit={() => setEditing(true)}
-                onEdited={() => setEditing(false)}
-              />
-            </Suspense>
-          ) : (
-            isQuestion(request) && (
-              <QuestionMain request={request} editing={editing} onEdit={setEditing} />
-            )
+          <Suspense fallback={<LoadingState what="the program" rows={9} />}>
+            {isCode(request) && <CodeMain request={request} {...edits} />}
+            {isBlackBox(request) && <BlackBox request={request} {...edits} />}
+          </Suspense>
+          {isQuestion(request) && (
+            <QuestionMain request={request} editing={editing} onEdit={setEditing} />
           )}
         </div>
         <aside className={classes.side} aria-label="What to weigh">
-          {isCode(request) && !editing && (
+          {isProgram(request) && !editing && (
             <Suspense fallback={null}>
               <FoundList request={request} />
             </Suspense>

@@ -1,9 +1,10 @@
 import type { CodeContent, RequestRound } from "@/api/requests";
 import { FileView } from "@/components/code/FileView";
-import { limitRows, pythonValue, reachWords } from "@/lib/program";
+import { formatCount, formatNumber, formatShare } from "@/lib/format";
+import { limitRows, parametersInWords, reachWords } from "@/lib/program";
 import { Changed, FromTo, Prose } from "./-Changes";
 import classes from "./-Changes.module.css";
-import { programTitle } from "./-words";
+import { programTitle, targetInWords } from "./-words";
 
 interface Props {
   before: RequestRound;
@@ -13,11 +14,14 @@ interface Props {
 /** What differs between two rounds of a program: purpose, files, parameters, how far it reaches. */
 export function CodeChanges({ before, after }: Props) {
   const [old, now] = [before.content, after.content];
-  if (old?.kind !== "code" || now?.kind !== "code") return null;
-  const pairs: [title: string, from: string, to: string][] = [
+  if (!old || !now) return null;
+  const pairs: Pair[] = [
     ["Begins with", programTitle(old), programTitle(now)],
-    ["Parameters", parametersInWords(old), parametersInWords(now)],
-    ["What an approval covers", coverInWords(old), coverInWords(now)],
+    ["Parameters", parametersInWords(old.parameters), parametersInWords(now.parameters)],
+    ...(old.kind === "code" && now.kind === "code" ? pairsOfCode(old, now) : []),
+    ...(old.kind === "black_box" && now.kind === "black_box"
+      ? pairsOfBlackBox(before, after, old, now)
+      : []),
     ["Environment", environmentInWords(old), environmentInWords(now)],
     ["Limits", limitsInWords(old), limitsInWords(now)],
   ];
@@ -52,24 +56,57 @@ export function CodeChanges({ before, after }: Props) {
   );
 }
 
-function textOf(content: CodeContent, path: string): string | undefined {
+type Content = NonNullable<RequestRound["content"]>;
+type BlackBoxContent = Extract<Content, { kind: "black_box" }>;
+type Pair = [title: string, from: string, to: string];
+
+function textOf(content: Content, path: string): string | undefined {
   return content.files.find((file) => file.path === path)?.text;
 }
 
-function parametersInWords({ parameters }: CodeContent): string {
-  const all = Object.entries(parameters ?? {});
-  return all.map(([name, value]) => `${name} = ${pythonValue(value)}`).join(", ") || "none";
+function pairsOfCode(old: CodeContent, now: CodeContent): Pair[] {
+  return [["What an approval covers", coverInWords(old), coverInWords(now)]];
+}
+
+function pairsOfBlackBox(
+  before: RequestRound,
+  after: RequestRound,
+  old: BlackBoxContent,
+  now: BlackBoxContent,
+): Pair[] {
+  return [
+    ["Table's name", old.data.alias, now.data.alias],
+    ["Blocks", String(old.blocks), String(now.blocks)],
+    ["Leaves", `the ${old.aggregate} of each number`, `the ${now.aggregate} of each number`],
+    ["Numbers", numbersInWords(old), numbersInWords(now)],
+    ["Privacy", privacyInWords(before), privacyInWords(after)],
+    ["Price, of the requester's budget", priceInWords(before), priceInWords(after)],
+  ];
+}
+
+function numbersInWords({ output }: BlackBoxContent): string {
+  const { lower, upper, steps } = output;
+  const bounds = lower.map((low, at) => `${formatNumber(low)} to ${formatNumber(upper[at] ?? low)}`);
+  return `${bounds.join("; ")}, in ${formatCount(steps)} steps`;
+}
+
+function privacyInWords({ target }: RequestRound): string {
+  return target ? targetInWords(target) : "";
+}
+
+function priceInWords({ price }: RequestRound): string {
+  return price ? formatShare(price.share) : "";
 }
 
 function coverInWords({ reach }: CodeContent): string {
   return reach ? reachWords(reach) : "just this run";
 }
 
-function environmentInWords({ environment }: CodeContent): string {
+function environmentInWords({ environment }: Content): string {
   return `${environment.name} (${environment.lock_hash.slice(0, 12)})`;
 }
 
-function limitsInWords({ limits }: CodeContent): string {
+function limitsInWords({ limits }: Content): string {
   return limitRows(limits)
     .map(([label, words]) => `${label.toLowerCase()} ${words}`)
     .join(", ");

@@ -1,4 +1,4 @@
-import { Button, Group, SegmentedControl, NumberInput, Stack, Text, Textarea } from "@mantine/core";
+import { Group, SegmentedControl, NumberInput, Stack, Text, Textarea } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
@@ -14,6 +14,7 @@ import { SqlField } from "@/components/sql/SqlField";
 import { Terms, termsOpen } from "@/components/Terms";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
+import { SendAgain, StaleNote } from "./-EditParts";
 import classes from "./-EditForm.module.css";
 import { sqlOf } from "./-words";
 
@@ -76,16 +77,7 @@ export function EditForm({ request, onDone }: { request: QuestionRequest; onDone
       }}
     >
       <DraftNotice draft={draft} />
-      {stale && (
-        <Note tone="wait">
-          <Stack gap="xs" align="flex-start">
-            <span>The request has changed since you began to edit it.</span>
-            <Button variant="default" size="sm" onClick={() => set({ etag: request.etag })}>
-              Go on with what I typed
-            </Button>
-          </Stack>
-        </Note>
-      )}
+      {stale && <StaleNote onGoOn={() => set({ etag: request.etag })} />}
       <Textarea
         label="Purpose"
         description="What the answer is for. Reviewers read it first."
@@ -148,15 +140,7 @@ export function EditForm({ request, onDone }: { request: QuestionRequest; onDone
       </section>
       {terms && <Terms dataset={dataset.data} refused={refusedForTerms} onAccepted={forget} />}
       {error && !shownAtSql && !(terms && refusedForTerms) && <ErrorNote error={error} />}
-      <Group gap="sm">
-        <Button type="submit" loading={busy} disabled={!sendable}>
-          Send it again
-        </Button>
-        <Button variant="default" onClick={onDone} disabled={busy}>
-          Not now
-        </Button>
-        <span className="soft">The conversation stays; earlier votes no longer count.</span>
-      </Group>
+      <SendAgain busy={busy} disabled={!sendable} onDone={onDone} />
     </form>
   );
 }

@@ -6,6 +6,7 @@ import { codeReviewQuery } from "@/api/code";
 import {
   commentsQuery,
   isCode,
+  isProgram,
   isQuestionRound,
   roundsQuery,
   useComment,
@@ -33,7 +34,7 @@ import classes from "./-Thread.module.css";
 export function Thread({ request }: { request: RequestFull }) {
   const comments = useQuery(commentsQuery(request.id));
   const rounds = useQuery(roundsQuery(request.id));
-  const lines = useQuery({ ...codeReviewQuery(request.id), enabled: isCode(request) });
+  const lines = useQuery({ ...codeReviewQuery(request.id), enabled: isProgram(request) });
   const failed = comments.isError ? comments : rounds.isError ? rounds : null;
   if (failed && !failed.data) {
     return <ErrorState error={failed.error} onRetry={() => void failed.refetch()} />;
@@ -67,7 +68,7 @@ function OneEntry({ entry, request }: { entry: Entry; request: RequestFull }) {
           ) : (
             <p className="soft">No purpose was given.</p>
           )}
-          {entry.round && isQuestionRound(entry.round) && (
+          {entry.round?.target && entry.round.price && (
             <p className="soft">
               {targetInWords(entry.round.target)}, {formatShare(entry.round.price.share)} of the
               budget.

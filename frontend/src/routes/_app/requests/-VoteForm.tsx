@@ -1,7 +1,8 @@
 import { Button, Radio, Stack, Textarea } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
 
-import { useDecide, type Decision, type RequestFull } from "@/api/requests";
+import { backgroundQuery, useDecide, type Decision, type RequestFull } from "@/api/requests";
 import { useSession } from "@/api/session";
 import { ErrorNote } from "@/components/ErrorState";
 import { Note } from "@/components/Note";
@@ -60,7 +61,28 @@ export function VotePanel({ request }: { request: RequestFull }) {
       </Note>
     );
   }
-  return <VoteForm request={request} />;
+  return (
+    <>
+      <MayNotCount request={request} />
+      <VoteForm request={request} />
+    </>
+  );
+}
+
+/** That an approval of this person's cannot be one of those that it takes. */
+function MayNotCount({ request }: { request: RequestFull }) {
+  const background = useQuery(backgroundQuery(request.id));
+  if (background.data?.approval_counts !== false) return null;
+  const groups = request.groups_needed;
+  return (
+    <Note tone="wait">
+      <strong>Your approval cannot count here.</strong>{" "}
+      {plural(request.votes_needed, "approval is", "approvals are")} needed,{" "}
+      {request.votes_needed === 1 ? "by somebody of" : "all of them by people of"}{" "}
+      {groups.length === 1 ? `the group ${groups[0]}` : `the groups ${groups.join(" and ")}`}, and you
+      are in none of them. Returning or rejecting it decides at once, as anybody's does.
+    </Note>
+  );
 }
 
 function VoteForm({ request }: { request: RequestFull }) {

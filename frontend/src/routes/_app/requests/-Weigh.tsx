@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
-import { backgroundQuery, isQuestion, type QuestionRequest, type RequestBackground, type RequestFull } from "@/api/requests";
+import { backgroundQuery, isBlackBox, type RequestBackground, type RequestFull } from "@/api/requests";
 import { useSession } from "@/api/session";
 import { BudgetBar } from "@/components/BudgetBar";
 import { ErrorNote } from "@/components/ErrorState";
@@ -17,6 +17,12 @@ import { Excuse } from "../runs/-Excuse";
 import classes from "./-Weigh.module.css";
 
 type Use = NonNullable<RequestBackground["mine"]>;
+type Priced = RequestFull & { price: NonNullable<RequestFull["price"]> };
+
+/** Questions and black boxes; code takes nothing of a budget. */
+function isPriced(request: RequestFull): request is Priced {
+  return request.price !== null;
+}
 
 /** What one weighs beside the question: price against budgets, the rules, who asks. */
 export function Weigh({ request, brief = false }: { request: RequestFull; brief?: boolean }) {
@@ -25,7 +31,7 @@ export function Weigh({ request, brief = false }: { request: RequestFull; brief?
   if (!background.data) return <LoadingState what="budgets and rules" rows={6} />;
   return (
     <div className={classes.weigh} data-brief={brief || undefined}>
-      {isQuestion(request) && <Budgets request={request} background={background.data} />}
+      {isPriced(request) && <Budgets request={request} background={background.data} />}
       <Rules request={request} background={background.data} />
       <Requester request={request} background={background.data} />
     </div>
@@ -48,7 +54,7 @@ interface PartProps {
 
 const SETTLED = new Set(["queued", "rejected", "withdrawn", "expired"]);
 
-function Budgets({ request, background }: PartProps & { request: QuestionRequest }) {
+function Budgets({ request, background }: PartProps & { request: Priced }) {
   const { user } = useSession();
   const own = request.requester.id === user.id;
   const whose = own ? "Your budget" : `${request.requester.name}'s budget`;
@@ -136,13 +142,17 @@ function Rules({ request, background }: PartProps) {
 
 /** Why people have to look at it. */
 function why(request: RequestFull, { policy }: RequestBackground): string {
-  if (!isQuestion(request)) {
+  if (!isPriced(request)) {
     return "Code is always read by people: no noise bounds what it could tell.";
   }
+  const every = isBlackBox(request) ? "black box" : "question";
   const share = policy.auto_approve_share ?? 0.05;
-  if (!policy.auto_approve) return `Every question about ${request.dataset} is reviewed.`;
+  if (!policy.auto_approve) return `Every ${every} about ${request.dataset} is reviewed.`;
   if (request.price.share > share) {
     return `It takes more than the ${formatShare(share)} that ${request.dataset} lets through unread.`;
+  }
+  if (isBlackBox(request)) {
+    return "Whoever asked wanted a person to look at it, or its load could be watched here: what a program does to the machine's load could tell something.";
   }
   return "Whoever asked wanted a person to look at it.";
 }

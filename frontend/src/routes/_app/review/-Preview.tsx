@@ -4,7 +4,16 @@ import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 
 import { codeReviewQuery } from "@/api/code";
-import { isBlackBox, isCode, isQuestion, requestQuery, type CodeRequest, type Decision, type RequestFull } from "@/api/requests";
+import {
+  isBlackBox,
+  isCode,
+  isProgram,
+  isQuestion,
+  requestQuery,
+  type Decision,
+  type ProgramRequest,
+  type RequestFull,
+} from "@/api/requests";
 import { useSession } from "@/api/session";
 import { FileView } from "@/components/code/FileView";
 import { LEVEL_LOOK, LEVELS } from "@/components/code/levels";
@@ -15,7 +24,7 @@ import { ErrorState } from "@/components/ErrorState";
 import { LoadingState } from "@/components/LoadingState";
 import { Note } from "@/components/Note";
 import { PlanInWords } from "@/components/PlanInWords";
-import { BlackBoxProgram } from "../requests/-code/BlackBox";
+import { BlackBoxInWords } from "../requests/-code/BlackBoxInWords";
 import { Weigh } from "../requests/-Weigh";
 import { mayVote } from "../requests/-voting";
 import { programTitle, saysMore, sqlOf, titleOf, wordsOf } from "../requests/-words";
@@ -70,8 +79,8 @@ export function Preview({ id, onShown, onDecide }: Props) {
               <CodeBlock code={sqlOf(data)} language="SQL" copyLabel="Copy the SQL" />
             </>
           )}
-          {isCode(data) && <Program request={data} />}
-          {isBlackBox(data) && <BlackBoxProgram request={data} />}
+          {isBlackBox(data) && <BlackBoxInWords request={data} />}
+          {isProgram(data) && <Program request={data} />}
           {mayVote(data, user) ? (
             <Group gap="sm" className={classes.votes ?? ""}>
               <Button onClick={() => onDecide("approve", data)}>Approve…</Button>
@@ -100,17 +109,19 @@ export function Preview({ id, onShown, onDecide }: Props) {
 }
 
 /** A program, to be read here; its comments, its differences and its run are on its own page. */
-function Program({ request }: { request: CodeRequest }) {
+function Program({ request }: { request: ProgramRequest }) {
   const review = useQuery(codeReviewQuery(request.id));
   const { files } = request.content;
   const findings = review.data?.findings ?? [];
   return (
     <>
-      <p>
-        {request.content.entry.kind === "function" ? "Calls " : "Runs "}
-        <strong>{programTitle(request.content)}</strong>.
-        {request.content.reach && " An approval covers later runs too, with other parameters."}
-      </p>
+      {isCode(request) && (
+        <p>
+          {request.content.entry.kind === "function" ? "Calls " : "Runs "}
+          <strong>{programTitle(request.content)}</strong>.
+          {request.content.reach && " An approval covers later runs too, with other parameters."}
+        </p>
+      )}
       {review.data && (
         <p className={classes.marks}>
           {LEVELS.map((level) => {

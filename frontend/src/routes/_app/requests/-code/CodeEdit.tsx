@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Textarea } from "@mantine/core";
+import { Textarea } from "@mantine/core";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
 
@@ -14,12 +14,15 @@ import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
 import type { Schemas } from "@/api/client";
 import classes from "../../-code/Code.module.css";
-import { DataFields, EntryFields, EnvironmentField, LimitsFields, ParameterFields } from "../../-code/Fields";
+import { DataFields, EntryFields, EnvironmentField } from "../../-code/Fields";
 import { FilesField } from "../../-code/FilesField";
 import { formOf, makeProgram, sameProgram, wrongBySite, type CodeForm, type Wrong } from "../../-code/form";
+import { LimitsFields } from "../../-code/LimitsFields";
 import { MockResult } from "../../-code/MockResult";
 import { MockStep } from "../../-code/MockStep";
+import { ParameterFields, ReachFields } from "../../-code/ParameterFields";
 import { useMock } from "../../-code/useMock";
+import { SendAgain, StaleNote } from "../-EditParts";
 
 interface Props {
   request: CodeRequest;
@@ -108,16 +111,7 @@ function Form({ request, onDone, datasets }: Props & { datasets: Schemas["Datase
       }}
     >
       <DraftNotice draft={draft} />
-      {stale && (
-        <Note tone="wait">
-          <Stack gap="xs" align="flex-start">
-            <span>The request has changed since you began to edit it.</span>
-            <Button variant="default" size="sm" onClick={() => change({ etag: request.etag })}>
-              Go on with what I typed
-            </Button>
-          </Stack>
-        </Note>
-      )}
+      {stale && <StaleNote onGoOn={() => change({ etag: request.etag })} />}
       <Textarea
         label="Purpose"
         description="What it is for. Reviewers read it first."
@@ -131,7 +125,9 @@ function Form({ request, onDone, datasets }: Props & { datasets: Schemas["Datase
       <FilesField {...fields} error={mock.error} onRun={run} />
       <DataFields {...fields} fixed />
       <EntryFields {...fields} />
-      <ParameterFields {...fields} />
+      <ParameterFields {...fields} bounded>
+        <ReachFields {...fields} />
+      </ParameterFields>
       <EnvironmentField {...fields} environments={environments.data ?? []} />
       <LimitsFields {...fields} environment={environment} />
       <MockStep form={form} change={change} mock={mock} onRun={run} />
@@ -143,15 +139,11 @@ function Form({ request, onDone, datasets }: Props & { datasets: Schemas["Datase
       {tried && !complete && (
         <Note tone="bad">Something is missing or wrong: it is said beside each field.</Note>
       )}
-      <Group gap="sm">
-        <Button type="submit" loading={sending.busy} disabled={stale || terms.length > 0}>
-          Send it again
-        </Button>
-        <Button variant="default" onClick={onDone} disabled={sending.busy}>
-          Not now
-        </Button>
-        <span className="soft">The conversation stays; earlier votes no longer count.</span>
-      </Group>
+      <SendAgain
+        busy={sending.busy}
+        disabled={stale || terms.length > 0}
+        onDone={onDone}
+      />
     </form>
   );
 }

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { codeReviewQuery, type CodeFinding } from "@/api/code";
-import type { CodeRequest } from "@/api/requests";
+import type { ProgramRequest } from "@/api/requests";
 import { LEVEL_LOOK, LEVELS } from "@/components/code/levels";
 import { lineId } from "@/components/code/rows";
 import { Visible } from "@/components/code/Visible";
@@ -9,7 +9,7 @@ import { Badge } from "@/components/StateBadge";
 import classes from "./code.module.css";
 
 /** All that reading the program found, by how grave it is; each leads to its line. */
-export default function FoundList({ request }: { request: CodeRequest }) {
+export default function FoundList({ request }: { request: ProgramRequest }) {
   const review = useQuery(codeReviewQuery(request.id));
   if (!review.data) return null;
   const { findings } = review.data;

@@ -1,14 +1,14 @@
 import { Button, Group, Textarea } from "@mantine/core";
 
 import { useLineComment } from "@/api/code";
-import type { CodeRequest } from "@/api/requests";
+import type { ProgramRequest } from "@/api/requests";
 import { ErrorNote } from "@/components/ErrorState";
 import { useDraft } from "@/hooks/useDraft";
 import { useSubmit } from "@/hooks/useSubmit";
 import classes from "./code.module.css";
 
 interface Props {
-  request: CodeRequest;
+  request: ProgramRequest;
   path: string;
   line: number;
   onClose: () => void;
