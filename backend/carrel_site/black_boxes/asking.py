@@ -8,6 +8,7 @@ from carrel_protocol.api.black_boxes import BlackBoxRequestCreate
 from carrel_protocol.api.requests import RequestState
 from carrel_site.audit.log import SITE, record
 from carrel_site.black_boxes.quote import quote
+from carrel_site.code.earlier import lineage
 from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
@@ -41,6 +42,7 @@ def submit(session: Session, site: Site, caller: Caller, asked: BlackBoxRequestC
         target=asked.target.model_dump(mode="json"),
         content=quoted.content.model_dump(mode="json"),
         content_hash=quoted.content.content_hash(),
+        lineage=lineage(quoted.content),
         price=quoted.price.model_dump(mode="json"),
         memo_key=quoted.memo_key,
         votes_needed=0 if automatic else max(policy.reviewers, 1),

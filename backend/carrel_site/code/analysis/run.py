@@ -25,6 +25,8 @@ CPU_SECONDS = 6
 MEMORY_BYTES = 768 * 2**20
 OUTPUT_BYTES = 4 * 2**20
 MOST_OF_RUFF = 400
+GAVE_UP = "unread"
+"""The rule of a finding that says that the reading did not come to its end."""
 
 _HERE = Path(__file__).parent
 _START = (
@@ -138,7 +140,7 @@ def _ruff(files: Sequence[SourceFile], directory: Path) -> list[CodeFinding]:
 def _gave_up(source: Literal["carrel", "ruff"], path: str) -> CodeFinding:
     return CodeFinding(
         source=source,
-        rule="unread",
+        rule=GAVE_UP,
         path=path,
         line=1,
         column=1,
