@@ -140,6 +140,12 @@ def upgrade() -> None:
         ["state", sa.literal_column("recorded_at DESC"), sa.literal_column("run_id DESC")],
         postgresql_where=sa.text("items IS NOT NULL"),
     )
+    op.create_index(
+        "ix_outputs_code_newest",
+        "outputs",
+        [sa.literal_column("recorded_at DESC"), sa.literal_column("run_id DESC")],
+        postgresql_where=sa.text("items IS NOT NULL"),
+    )
 
     op.add_column("requests", _text("reach_hash", nullable=True))
     op.add_column("requests", _text("lineage", nullable=True))

@@ -21,7 +21,7 @@ from carrel_site.datasets.models import Dataset, Population
 from carrel_site.events import repository
 from carrel_site.ledger import service as ledger
 from carrel_site.ledger.models import LedgerAccount
-from carrel_site.outputs import reading
+from carrel_site.outputs import listing
 from carrel_site.requests.models import OPEN_STATES, Request
 from carrel_site.requests.waiting import waits_for
 from carrel_site.runs.models import Run, Worker
@@ -115,17 +115,17 @@ def _to_decide(session: Session, caller: Caller) -> list[WorkItem]:
     """What code returned, for whoever reviews and has not voted on it; never their own."""
     if not caller.may(Permission.OUTPUTS_REVIEW):
         return []
-    wanted = reading.Wanted(caller_id=caller.user_id, mine_to_decide=True, oldest_first=True)
+    wanted = listing.Wanted(caller_id=caller.user_id, mine_to_decide=True, oldest_first=True)
     return [
         WorkItem(
             kind="output.decide",
-            title=f"To release: what {row.requester.name}'s code on {row.dataset} returned",
-            link=f"/outputs/{row.output.run_id}",
-            at=row.output.recorded_at,
-            subject=row.output.run_id,
-            body=row.request.purpose,
+            title=f"To release: what {row.requester_name}'s code on {row.dataset} returned",
+            link=f"/outputs/{row.run_id}",
+            at=row.recorded_at,
+            subject=row.run_id,
+            body=row.purpose,
         )
-        for row in reading.page(session, wanted, None, SHOWN)
+        for row in listing.page(session, wanted, None, SHOWN)
     ]
 
 
