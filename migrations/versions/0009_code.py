@@ -178,7 +178,7 @@ def upgrade() -> None:
         "ix_requests_lineage",
         "requests",
         ["requester_id", "lineage"],
-        postgresql_where=sa.text("lineage IS NOT NULL AND covered_by IS NULL"),
+        postgresql_where=sa.text("lineage IS NOT NULL"),
     )
     op.create_index(
         "ix_requests_also_datasets",

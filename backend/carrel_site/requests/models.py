@@ -47,7 +47,7 @@ class Request(Base):
             "ix_requests_lineage",
             "requester_id",
             "lineage",
-            postgresql_where=text("lineage IS NOT NULL AND covered_by IS NULL"),
+            postgresql_where=text("lineage IS NOT NULL"),
         ),
         Index(
             "ix_requests_also_datasets",

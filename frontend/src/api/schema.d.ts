@@ -1387,6 +1387,8 @@ export interface paths {
         /**
          * Get Code Review
          * @description Beside the program: what reading it found, its run on made-up rows, what was approved.
+         *
+         *     Few programs are read at once: this may take some seconds, or be refused for a moment (503).
          */
         get: operations["get_code_review"];
         put?: never;
@@ -2470,7 +2472,9 @@ export interface components {
         };
         /**
          * ApprovedBefore
-         * @description The last request by the same person, with the same entry, that was approved.
+         * @description The last version by the same person that people approved: with the same entry, and given the
+         *     same datasets under the same names. What was approved by a rule, or is covered by another
+         *     approval, counts as none.
          */
         ApprovedBefore: {
             /**
@@ -2478,6 +2482,10 @@ export interface components {
              * Format: date-time
              */
             approved_at: string;
+            /** Approved By */
+            approved_by: components["schemas"]["Person"][];
+            /** Differs */
+            differs: string[];
             /** Environment */
             environment: string;
             /** Files */
@@ -2488,6 +2496,7 @@ export interface components {
             };
             /** Request Id */
             request_id: string;
+            requester: components["schemas"]["Person"];
         };
         /**
          * Arithmetic
@@ -6315,7 +6324,10 @@ export interface operations {
     raise_account: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 account_id: string;
             };
