@@ -144,13 +144,10 @@ def _requests(ids: Template) -> Iterator[Case]:
     own = newest("requests", f"requester_id = '{ids.researcher}'")
     yield Case("requests of a researcher, deep", "researcher", path, deep=own)
     yield Case("requests of a person", "owner", path, {"requester": ids.researcher}, own)
-    yield Case(
-        "requests about a dataset, deep",
-        "owner",
-        path,
-        {"dataset": "visits"},
-        newest("requests", f"dataset_id = '{ids.dataset}'"),
-    )
+    about = f"'{ids.dataset}' IN (dataset_id, also_datasets[1])"
+    yield Case("requests about a dataset", "owner", path, {"dataset": "visits"})
+    deep = newest("requests", about)
+    yield Case("requests about a dataset, deep", "owner", path, {"dataset": "visits"}, deep)
     yield Case("requests by a rare word", "owner", path, {"q": "study 73"})
     yield Case("requests by a common word", "owner", path, {"q": "waiting"})
     common = newest("requests", "purpose <> ''")
@@ -193,18 +190,34 @@ def _runs(ids: Template) -> Iterator[Case]:
 
 
 def _code(ids: Template) -> Iterator[Case]:
-    """On a site that reviews no code yet: what these lists cost beside everything else."""
-    yield Case("environments", "researcher", "/environments", empty=True)
-    lines = f"/requests/{ids.request}/line_comments"
-    yield Case("comments on lines", "reviewer", lines, empty=True)
+    yield Case("environments (40, whole)", "researcher", "/environments")
+    lines = f"/requests/{ids.code}/line_comments"
+    yield Case("comments on lines (200, whole)", "reviewer", lines)
+    of_code = "kind = 'code'"
+    deep = newest("runs", of_code, "queued_at")
+    yield Case("runs of code, deep", "owner", "/runs", {"kind": "code"}, deep)
+    also = f"'{ids.dataset}' IN (dataset_id, also_datasets[1])"
+    about = {"dataset": "visits", "state": ["submitted", "changes_requested"]}
+    deep = newest("requests", f"{also} AND state IN ('submitted', 'changes_requested')")
+    yield Case("requests about a dataset, undecided, deep", "owner", "/requests", about, deep)
+    other = {"dataset": "visits_5004"}
+    yield Case("requests about a seldom asked dataset", "owner", "/requests", other)
     path = "/outputs"
-    yield Case("outputs", "reviewer", path, empty=True)
-    deep = newest("outputs", "true", "recorded_at", key="run_id")
-    yield Case("outputs, deep", "reviewer", path, deep=deep, empty=True)
+    yield Case("outputs", "reviewer", path)
+    where = "items IS NOT NULL"
+    deep = newest("outputs", where, "recorded_at", key="run_id")
+    yield Case("outputs, deep", "reviewer", path, deep=deep)
+    yield Case("outputs, oldest first", "reviewer", path, {"sort": "oldest"})
+    for state in ("released", "withheld"):
+        deep = newest("outputs", f"{where} AND state = '{state}'", "recorded_at", key="run_id")
+        yield Case(f"outputs {state}, deep", "reviewer", path, {"state": state}, deep)
     waiting = {"to_decide": True, "sort": "oldest"}
-    yield Case("outputs to decide", "reviewer", path, waiting, empty=True)
+    yield Case("outputs to decide", "reviewer", path, waiting)
     held = {"state": "held", "dataset": "visits", "requester": ids.researcher}
-    yield Case("outputs held of a person", "owner", path, held, empty=True)
+    yield Case("outputs held of a person", "owner", path, held)
+    yield Case("outputs of a person", "owner", path, {"requester": ids.researcher})
+    yield Case("outputs of a dataset", "owner", path, {"dataset": "visits"})
+    yield Case("outputs of a seldom asked dataset", "owner", path, other)
 
 
 def _books(ids: Template, shared: str, own: str) -> Iterator[Case]:

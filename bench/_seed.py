@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import psycopg
 from _around import STATEMENTS as AROUND
+from _code import STATEMENTS as CODE
 from _template import ANYBODY, DATASETS, EVENTS, PEOPLE, POPULATIONS, REQUESTS, Template, row_id
 
 
@@ -18,7 +19,7 @@ def seed(dsn: str, template: Template) -> None:
         connection.execute("SET session_replication_role = replica")
         connection.execute("SET synchronous_commit = off")
         connection.execute("SET work_mem = '256MB'")
-        for statement in (*_STATEMENTS, *AROUND):
+        for statement in (*_STATEMENTS, *AROUND, *CODE):
             connection.execute(_filled_in(statement, template).encode())
         connection.execute("VACUUM (ANALYZE)")
 

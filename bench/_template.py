@@ -28,6 +28,7 @@ class Template:
     dataset: str
     version: str
     request: str
+    code: str
     owner: str
     reviewer: str
     researcher: str

@@ -1,7 +1,8 @@
 """Every list, on a large site: the first page, a page far down, and filtered ones.
 
-10,000 datasets, 100,000 requests with their runs and ledger entries, 1,000,000 audit events, made
-by SQL in a cluster of its own (bench/_seed.py). What is measured is the time inside the
+10,000 datasets, 100,000 requests with their runs and ledger entries, 10,000 more for code with
+their outputs, 10,000 runs on made-up rows, 1,000,000 audit events, made by SQL in a cluster of its
+own (bench/_seed.py, bench/_code.py). What is measured is the time inside the
 application, from the request to the complete answer; how much of a processor the application and
 PostgreSQL used for it, which a busy machine hardly changes; and how many SQL statements it took
 (the look-up of the API key is one of them). Each page is asked for `REPEATS` times after it was
@@ -11,6 +12,7 @@ good. It ends at once, and fails, where the API has a list or a filter that no p
     .venv/bin/python bench/lists.py [--check]
 """
 
+import json
 import os
 import secrets
 import statistics
@@ -21,6 +23,7 @@ from typing import Any
 
 import psycopg
 from _cases import Case, cases, uncovered
+from _code import CODE
 from _report import Figure, report
 from _seed import seed
 from _template import DATASETS, EVENTS, REQUESTS, Template
@@ -104,10 +107,31 @@ class Bench:
             dataset=dataset_id,
             version="ver_first",
             request=request_id,
+            code=self._code(),
             owner=owner["user"]["id"],
             reviewer=people["reviewer"],
             researcher=people["researcher"],
         )
+
+    def _code(self) -> str:
+        """A request for a program of some 300 lines; its environment alone is put there by hand."""
+        limits = {"wall_seconds": 300, "cpu_seconds": 300}
+        self._execute(
+            "INSERT INTO code_environments (name, description, packages, locked, imports,"
+            " lock_hash, limits, built_at) VALUES ('default', '', '[\"pandas\"]', '[]', '[]', %s,"
+            " %s::jsonb, now())",
+            "0" * 64,
+            json.dumps(limits),
+        )
+        step = "    rows = rows[rows['age'] > {0}]  # step {0}\n"
+        program = "def work(rows):\n" + "".join(step.format(n) for n in range(300))
+        asked = {
+            "data": {"rows": "visits"},
+            "entry": {"kind": "function", "path": "analysis.py", "name": "work"},
+            "files": [{"path": "analysis.py", "text": program + "    return len(rows)\n"}],
+            "purpose": "How long do people wait?",
+        }
+        return str(self.call("researcher", "POST", "/code_requests", json=asked)["id"])
 
     def _person(self, role: str) -> str:
         """A person of `role` and a key of every scope; returns the person's id."""
@@ -184,7 +208,8 @@ def main() -> int:
             return 1
         seed(site.superuser_dsn, ids)
         print(
-            f"Seeded {DATASETS:,} datasets, {REQUESTS:,} requests and {EVENTS:,} events in "
+            f"Seeded {DATASETS:,} datasets, {REQUESTS:,} requests, {CODE:,} for "
+            f"code and {EVENTS:,} events in "
             f"{time.perf_counter() - started:.0f} s; load {os.getloadavg()[0]:.1f} on "
             f"{os.cpu_count()} processors."
         )

@@ -16,6 +16,7 @@ from carrel_site.accounts.sessions_router import router as sessions
 from carrel_site.administration.router import router as administration
 from carrel_site.audit.router import router as audit
 from carrel_site.black_boxes.router import router as black_boxes
+from carrel_site.code.readings import Readings
 from carrel_site.code.router import router as code
 from carrel_site.core import health, logs, openapi, problems
 from carrel_site.core.console import Console
@@ -61,6 +62,7 @@ def create_app(site: Site | None = None) -> FastAPI:
             yield
         finally:
             await served.wakeups.stop()
+            app.state.readings.close()
             if own:
                 served.close()
 
@@ -78,6 +80,7 @@ def create_app(site: Site | None = None) -> FastAPI:
     app.state.site = site
     app.state.uploads = BoundedSemaphore(site.settings.upload_max_concurrent)
     app.state.verifying = BoundedSemaphore(1)
+    app.state.readings = Readings()
     for router in (  # in the order in which paths are tried: those of every question first
         requests,
         runs,

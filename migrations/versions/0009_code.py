@@ -140,8 +140,15 @@ def upgrade() -> None:
         ["state", sa.literal_column("recorded_at DESC"), sa.literal_column("run_id DESC")],
         postgresql_where=sa.text("items IS NOT NULL"),
     )
+    op.create_index(
+        "ix_outputs_code_newest",
+        "outputs",
+        [sa.literal_column("recorded_at DESC"), sa.literal_column("run_id DESC")],
+        postgresql_where=sa.text("items IS NOT NULL"),
+    )
 
     op.add_column("requests", _text("reach_hash", nullable=True))
+    op.add_column("requests", _text("lineage", nullable=True))
     op.add_column("requests", _text("covered_by", nullable=True))
     op.add_column("requests", _text("mock_run_id", nullable=True))
     op.add_column("requests", _names("also_datasets"))
@@ -166,6 +173,19 @@ def upgrade() -> None:
         "requests",
         ["covered_by"],
         postgresql_where=sa.text("covered_by IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_requests_lineage",
+        "requests",
+        ["requester_id", "lineage"],
+        postgresql_where=sa.text("lineage IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_requests_also_datasets",
+        "requests",
+        ["also_datasets"],
+        postgresql_using="gin",
+        postgresql_where=sa.text("also_datasets <> '{}'"),
     )
     op.add_column("workers", _json("environments", nullable=True))
     op.add_column("workers", sa.Column("sandbox", sa.String(), server_default="", nullable=False))

@@ -157,6 +157,9 @@ def test_a_later_version_is_compared_and_another_parameter_is_covered(
     changed = page.get_by_role("group", name="analysis.py")
     expect(changed.get_by_text("1 line added")).to_be_visible()
     expect(changed.get_by_text("median")).to_be_visible()
+    expect(page.get_by_text("Compared with the request of")).to_contain_text(
+        "Beside the files, these differ: parameters, what later runs an approval covers, purpose."
+    )
     check_accessible(page)
     page.go_back()
     expect(choice).to_have_value("")

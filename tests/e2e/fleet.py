@@ -7,7 +7,7 @@ ties a child's life to the thread that made it.
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,9 +23,17 @@ from carrel_site.embedded.programs import api_program, site_program, worker_prog
 from carrel_site.embedded.valkey import Valkey
 from carrel_site.runs.workers import ensure_worker
 from carrel_site.settings import Settings
-from tests.embedded.procs import descendants, eventually
+from tests.embedded.procs import children, descendants, eventually
 
-_QUEUES = ("query", "ingest")
+
+@dataclass(frozen=True)
+class Crew:
+    """One worker: what it serves, with how many children, and whether it is given data."""
+
+    name: str
+    queues: tuple[str, ...] = ("query", "ingest")
+    concurrency: int = 2
+    storage: bool = True
 
 
 @dataclass
@@ -36,14 +44,19 @@ class Fleet:
     valkey: Valkey
     logs: Path
     apis: int = 2
-    workers: int = 2
-    concurrency: int = 2
+    crews: tuple[Crew, ...] = (Crew("worker-0"), Crew("worker-1"))
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What every process finds in its environment besides."""
     _listener: socket.socket = field(default_factory=socket.socket)
     _running: dict[str, Child] = field(default_factory=dict)
 
     @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start everything, and wait until the site answers and every worker's child is warm."""
@@ -55,7 +68,7 @@ class Fleet:
         for program in self._programs():
             self._running[program.name] = spawn(program)
         assert eventually(self._answers, 60), self.tail()
-        ready = self.workers * self.concurrency
+        ready = sum(crew.concurrency for crew in self.crews)
         assert eventually(lambda: self._warm() >= ready, 60), self.tail()
 
     def stop(self) -> None:
@@ -81,6 +94,24 @@ class Fleet:
         main = _first_below(self._running[name].pid)
         _kill(max(descendants(main), default=None) if main else None)
 
+    def pids(self) -> dict[str, int]:
+        """The first process of each program by the program's name."""
+        return {name: child.pid for name, child in self._running.items()}
+
+    def hold_workers(self) -> None:
+        """Stop all workers where they are: what is queued now waits. `let_go` ends it."""
+        self._tell_workers(signal.SIGSTOP)
+
+    def let_go(self) -> None:
+        self._tell_workers(signal.SIGCONT)
+
+    def _tell_workers(self, number: signal.Signals) -> None:
+        for crew in self.crews:
+            main = _first_below(self._running[crew.name].pid)
+            if main is not None:
+                for pid in (main, *children(main)):
+                    os.kill(pid, number)
+
     def wipe_broker(self) -> None:
         """FLUSHALL: every message is lost."""
         self.valkey.flush()
@@ -95,10 +126,12 @@ class Fleet:
     def _admit_workers(self) -> None:
         """Give each worker a credential of its own."""
         database = Database(self.settings.database_url)
-        for number in range(self.workers):
-            name, token = f"worker-{number}", new_secret("cw")
-            (self.settings.secrets_dir / name).write_text(token)
-            database.transact(partial(ensure_worker, name=name, token=token, queues=_QUEUES))
+        for crew in self.crews:
+            token = new_secret("cw")
+            (self.settings.secrets_dir / crew.name).write_text(token)
+            database.transact(
+                partial(ensure_worker, name=crew.name, token=token, queues=crew.queues)
+            )
         database.dispose()
 
     def _answers(self) -> bool:
@@ -119,6 +152,10 @@ class Fleet:
             CARREL_BROKER_URL=settings.broker_url,
             CARREL_SITE_URL=self.url,
             CARREL_WORKER_LEASE_SECONDS=str(settings.worker_lease_seconds),
+            CARREL_STORAGE_DIR=str(settings.storage_dir),
+            CARREL_MOCK_RUNS_AT_ONCE=str(settings.mock_runs_at_once),
+            CARREL_MOCK_RUNS_AN_HOUR=str(settings.mock_runs_an_hour),
+            **self.environment,
         )
         for number in range(self.apis):
             api = api_program(
@@ -129,25 +166,26 @@ class Fleet:
             "beat", "carrel_site.cli", "beat", data_dir=settings.data_dir, logs=self.logs
         )
         yield replace(beat, environment=environment)
-        for number in range(self.workers):
-            yield worker_program(
-                f"worker-{number}",
-                ",".join(_QUEUES),
-                self.concurrency,
+        for crew in self.crews:
+            worker = worker_program(
+                crew.name,
+                ",".join(crew.queues),
+                crew.concurrency,
                 site_url=self.url,
-                token_file=settings.secrets_dir / f"worker-{number}",
+                token_file=settings.secrets_dir / crew.name,
                 broker_url=settings.broker_url,
-                storage=settings.storage_dir,
+                storage=settings.storage_dir if crew.storage else None,
                 logs=self.logs,
             )
+            yield replace(worker, environment={**worker.environment, **self.environment})
 
     def faults(self) -> dict[str, Callable[[], None]]:
         """Every fault there is, by name."""
         found: dict[str, Callable[[], None]] = {"broker wiped": self.wipe_broker}
         for number in range(self.apis):
             found[f"api-{number} killed"] = lambda name=f"api-{number}": self.kill(name)
-        for number in range(self.workers):
-            worker = f"worker-{number}"
+        for crew in self.crews:
+            worker = crew.name
             found[f"{worker} killed"] = lambda name=worker: self.kill(name)
             found[f"{worker}'s child killed"] = lambda name=worker: self.kill_worker_child(name)
         return found

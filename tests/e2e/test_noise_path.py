@@ -34,7 +34,7 @@ from carrel_protocol.privacy import Noise
 from carrel_site.embedded.valkey import Valkey
 from carrel_site.settings import Settings
 from carrel_site.site import Site
-from tests.e2e.fleet import Fleet
+from tests.e2e.fleet import Crew, Fleet
 from tests.e2e.noise_law import Integers, Law, dkw
 from tests.embedded.procs import eventually
 from tests.factories import Member, make_access, make_member, make_population
@@ -68,7 +68,7 @@ class Released:
 @pytest.fixture
 def fleet(site_settings: Settings, valkey: Valkey, tmp_path: Path) -> Iterator[Fleet]:
     """One API, beat, and a worker of two children, so that noise comes from several processes."""
-    running = Fleet(site_settings, valkey, tmp_path / "logs", apis=1, workers=1)
+    running = Fleet(site_settings, valkey, tmp_path / "logs", apis=1, crews=(Crew("worker"),))
     try:
         running.start()
         yield running

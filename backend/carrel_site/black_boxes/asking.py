@@ -15,6 +15,7 @@ from carrel_protocol.black_box import BlackBoxContent, OutputVector
 from carrel_site.audit.log import SITE, record
 from carrel_site.black_boxes.quote import Quote, quote
 from carrel_site.code import mocking
+from carrel_site.code.earlier import lineage
 from carrel_site.core.clock import now
 from carrel_site.core.http import Caller
 from carrel_site.core.ids import new_id
@@ -146,5 +147,6 @@ def _take(request: Request, asked: BlackBoxAsk, quoted: Quote, purpose: str) -> 
     request.target = asked.target.model_dump(mode="json")
     request.content = quoted.content.model_dump(mode="json")
     request.content_hash = quoted.content.content_hash()
+    request.lineage = lineage(quoted.content)
     request.price = quoted.price.model_dump(mode="json")
     request.memo_key = quoted.memo_key

@@ -15,6 +15,7 @@ from carrel_protocol.api.requests import RequestState
 from carrel_protocol.code import CodeContent, CodeData, CodeEnvironment, Reach
 from carrel_site.audit.log import SITE, record
 from carrel_site.code import environments, mocking, programs, reach
+from carrel_site.code.earlier import lineage
 from carrel_site.code.errors import TooManyUndecided
 from carrel_site.code.queueing import queue_code
 from carrel_site.core.clock import now
@@ -198,6 +199,7 @@ def _take(request: Request, wanted: _Wanted, purpose: str) -> None:
     request.content = content.model_dump(mode="json")
     request.content_hash = content.content_hash()
     request.reach_hash = content.reach_hash()
+    request.lineage = lineage(content)
     request.price = {"in_words": programs.in_words(content, wanted.names), "share": 0.0}
     request.memo_key = _memo_key(content)
 

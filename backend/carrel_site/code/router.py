@@ -3,7 +3,8 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
+from fastapi import Request as HttpRequest
 from fastapi.concurrency import run_in_threadpool
 from sqlalchemy.orm import Session
 
@@ -20,6 +21,7 @@ from carrel_protocol.api.code import (
 )
 from carrel_protocol.api.requests import Request
 from carrel_site.code import asking, environments, mocking, review
+from carrel_site.code.readings import Findings, Readings
 from carrel_site.core.etags import IfMatch, needed
 from carrel_site.core.http import Caller, SiteDep, recheck, require
 from carrel_site.core.idempotency import IdempotencyKeyHeader, once
@@ -154,12 +156,35 @@ def edit_code_request(
     return view
 
 
+async def _readings(request: HttpRequest) -> Readings:
+    readings = request.app.state.readings
+    assert isinstance(readings, Readings)
+    return readings
+
+
 @router.get("/requests/{request_id}/code_review", operation_id="get_code_review")
-def get_code_review(request_id: Id, site: SiteDep, caller: Reader) -> Review:
-    """Beside the program: what reading it found, its run on made-up rows, what was approved."""
-    readable = site.db.read(lambda session: review.program(session, caller, request_id))
-    found = review.findings(readable)
-    return site.db.read(lambda session: review.review(session, caller, request_id, found))
+async def get_code_review(
+    request_id: Id,
+    site: SiteDep,
+    caller: Reader,
+    readings: Annotated[Readings, Depends(_readings)],
+) -> Review:
+    """Beside the program: what reading it found, its run on made-up rows, what was approved.
+
+    Few programs are read at once: this may take some seconds, or be refused for a moment (503).
+    """
+
+    def review_of(found: Findings) -> Review:
+        recheck(site, caller, Permission.REQUESTS_READ)
+        return site.db.read(
+            lambda session: review.review(session, caller, request_id, readable, found)
+        )
+
+    readable = await run_in_threadpool(
+        site.db.read, lambda session: review.program(session, caller, request_id)
+    )
+    found = await readings.findings(readable, caller.user_id)
+    return await run_in_threadpool(review_of, found)
 
 
 @router.get("/requests/{request_id}/line_comments", operation_id="list_line_comments")

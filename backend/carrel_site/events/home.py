@@ -6,7 +6,7 @@ To a researcher a run exists by its public clock alone, and that one overran is 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, literal, select
+from sqlalchemy import Select, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Person, Role
@@ -21,7 +21,7 @@ from carrel_site.datasets.models import Dataset, Population
 from carrel_site.events import repository
 from carrel_site.ledger import service as ledger
 from carrel_site.ledger.models import LedgerAccount
-from carrel_site.outputs import reading
+from carrel_site.outputs import listing
 from carrel_site.requests.models import OPEN_STATES, Request
 from carrel_site.requests.waiting import waits_for
 from carrel_site.runs.models import Run, Worker
@@ -51,7 +51,7 @@ _MINE_TO_DO = {
 
 def read(session: Session, caller: Caller) -> Home:
     """The caller's home page."""
-    parts = (_to_review, _to_decide, _mine_to_do, _empty)
+    parts = (_requests, _to_decide, _empty)
     waiting = sorted(
         (item for part in parts for item in part(session, caller)), key=lambda item: item.at
     )
@@ -80,86 +80,75 @@ def _reviewable(caller: Caller) -> Select[str]:
     return select(Request.id).where(*waits_for(caller.user_id))
 
 
-def _to_review(session: Session, caller: Caller) -> list[WorkItem]:
-    if not caller.may(Permission.REQUESTS_REVIEW):
-        return []
-    query = (
-        _reviewable(caller)
-        .join(Dataset, Dataset.id == Request.dataset_id)
+def _requests(session: Session, caller: Caller) -> list[WorkItem]:
+    """Those that wait for a vote of the caller's, and their own that wait for them."""
+    mine = select(Request.id).where(
+        Request.requester_id == caller.user_id,
+        Request.state.in_([inline(state) for state in _MINE_TO_DO]),
+    )
+    parts = [_shown(mine, "mine", Request.updated_at)]
+    if caller.may(Permission.REQUESTS_REVIEW):
+        parts.append(_shown(_reviewable(caller), "review", Request.created_at))
+    rows = session.execute(union_all(*(select(part.subquery()) for part in parts)))
+    return [_to_review(row) if row.part == "review" else _mine_to_do(row) for row in rows]
+
+
+def _shown(ids: Select[str], part: str, at: Any) -> Select[Any]:
+    return (
+        ids.join(Dataset, Dataset.id == Request.dataset_id)
         .join(User, User.id == Request.requester_id)
         .add_columns(
-            Request.updated_at,
-            Request.purpose,
-            Request.kind,
-            Dataset.title,
-            Dataset.name,
-            User.name.label("who"),
-        )
-        .order_by(Request.created_at, Request.id)
-        .limit(SHOWN)
-    )
-    return [
-        WorkItem(
-            kind="request.review",
-            title=f"To review: {row.who} {_ASKS[row.kind]} {row.title or row.name}",
-            link=f"/requests/{row.id}",
-            at=row.updated_at,
-            subject=row.id,
-            body=row.purpose,
-        )
-        for row in session.execute(query)
-    ]
-
-
-def _to_decide(session: Session, caller: Caller) -> list[WorkItem]:
-    """What code returned, for whoever reviews and has not voted on it; never their own."""
-    if not caller.may(Permission.OUTPUTS_REVIEW):
-        return []
-    wanted = reading.Wanted(caller_id=caller.user_id, mine_to_decide=True, oldest_first=True)
-    return [
-        WorkItem(
-            kind="output.decide",
-            title=f"To release: what {row.requester.name}'s code on {row.dataset} returned",
-            link=f"/outputs/{row.output.run_id}",
-            at=row.output.recorded_at,
-            subject=row.output.run_id,
-            body=row.request.purpose,
-        )
-        for row in reading.page(session, wanted, None, SHOWN)
-    ]
-
-
-def _mine_to_do(session: Session, caller: Caller) -> list[WorkItem]:
-    query = (
-        select(
-            Request.id,
+            literal(part).label("part"),
             Request.state,
             Request.kind,
             Request.updated_at,
             Request.purpose,
             Dataset.title,
             Dataset.name,
+            User.name.label("who"),
         )
-        .join(Dataset, Dataset.id == Request.dataset_id)
-        .where(
-            Request.requester_id == caller.user_id,
-            Request.state.in_([inline(state) for state in _MINE_TO_DO]),
-        )
-        .order_by(Request.updated_at, Request.id)
+        .order_by(at, Request.id)
         .limit(SHOWN)
     )
+
+
+def _to_review(row: Any) -> WorkItem:
+    return WorkItem(
+        kind="request.review",
+        title=f"To review: {row.who} {_ASKS[row.kind]} {row.title or row.name}",
+        link=f"/requests/{row.id}",
+        at=row.updated_at,
+        subject=row.id,
+        body=row.purpose,
+    )
+
+
+def _mine_to_do(row: Any) -> WorkItem:
+    return WorkItem(
+        kind=f"request.{row.state}",
+        title=_MINE_TO_DO[row.state].format(asked=_MINE[row.kind], dataset=row.title or row.name),
+        link=f"/requests/{row.id}",
+        at=row.updated_at,
+        subject=row.id,
+        body=row.purpose,
+    )
+
+
+def _to_decide(session: Session, caller: Caller) -> list[WorkItem]:
+    """What code returned, for whoever reviews and has not voted on it; never their own."""
+    if not caller.may(Permission.OUTPUTS_REVIEW):
+        return []
+    wanted = listing.Wanted(caller_id=caller.user_id, mine_to_decide=True, oldest_first=True)
     return [
         WorkItem(
-            kind=f"request.{row.state}",
-            title=_MINE_TO_DO[row.state].format(
-                asked=_MINE[row.kind], dataset=row.title or row.name
-            ),
-            link=f"/requests/{row.id}",
-            at=row.updated_at,
-            subject=row.id,
+            kind="output.decide",
+            title=f"To release: what {row.requester_name}'s code on {row.dataset} returned",
+            link=f"/outputs/{row.run_id}",
+            at=row.recorded_at,
+            subject=row.run_id,
             body=row.purpose,
         )
-        for row in session.execute(query)
+        for row in listing.page(session, wanted, None, SHOWN)
     ]
 
 

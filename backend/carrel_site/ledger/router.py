@@ -21,6 +21,7 @@ from carrel_protocol.api.requests import Excuse
 from carrel_site.accounts import users
 from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller, SiteDep, require
+from carrel_site.core.idempotency import IdempotencyKeyHeader, once
 from carrel_site.core.pagination import Cursor, Limit, decode_cursor, encode_cursor
 from carrel_site.core.permissions import Permission
 from carrel_site.datasets import catalogue
@@ -143,18 +144,33 @@ def simulate(account_id: str, asked: Simulate, site: SiteDep, caller: Own) -> Si
 
 
 @router.post("/accounts/{account_id}/raise", operation_id="raise_account")
-def raise_(account_id: str, change: Raise, site: SiteDep, caller: Owner) -> Account:
+def raise_(
+    account_id: str,
+    change: Raise,
+    site: SiteDep,
+    caller: Owner,
+    idempotency_key: IdempotencyKeyHeader = None,
+) -> Account:
     """Raise an account's epsilon. The earlier limits stay on its statement for good."""
 
-    def work(session: Session) -> Account:
+    def work(session: Session) -> tuple[int, Account]:
         account = service.raise_limit(
             session, account_id, change.epsilon, change.reason, caller.user_id
         )
         if account is None:
             raise NotFound("There is no such account.")
-        return views.accounts(session, [account])[0]
+        return 200, views.accounts(session, [account])[0]
 
-    return site.db.transact(work)
+    _, raised = once(
+        site.db,
+        caller.user_id,
+        idempotency_key,
+        f"POST /accounts/{account_id}/raise",
+        change.model_dump(mode="json"),
+        Account,
+        work,
+    )
+    return raised
 
 
 @router.post("/accounts/{account_id}/excuse", status_code=204, operation_id="excuse_failures")

@@ -24,6 +24,12 @@ class Output(Base):
             text("run_id DESC"),
             postgresql_where=text("items IS NOT NULL"),
         ),
+        Index(
+            "ix_outputs_code_newest",
+            text("recorded_at DESC"),
+            text("run_id DESC"),
+            postgresql_where=text("items IS NOT NULL"),
+        ),
     )
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id"), primary_key=True)

@@ -4,18 +4,15 @@ Reviewers see what code returned as soon as it is there; its researcher, whateve
 nothing of it before the public end of the run, then that it is looked at, and then what left.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, NamedTuple
 
-from sqlalchemy import ColumnElement, literal, select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.code import (
     CodeResult,
     HeldItem,
     HeldOutput,
-    HeldSummary,
     ReleaseVote,
 )
 from carrel_protocol.api.common import Person
@@ -29,8 +26,6 @@ from carrel_site.audit.log import record
 from carrel_site.code import programs
 from carrel_site.core.errors import NotFound
 from carrel_site.core.http import Caller
-from carrel_site.core.models import Timestamp
-from carrel_site.datasets import repository as datasets
 from carrel_site.datasets.models import Dataset
 from carrel_site.datasets.storage import DigestMismatch
 from carrel_site.outputs import decisions, held
@@ -44,22 +39,6 @@ from carrel_site.runs.models import Run
 from carrel_site.runs.views import output_state
 from carrel_site.site import Site
 
-_GRAVITY: tuple[Literal["alarm", "warning", "note"], ...] = ("alarm", "warning", "note")
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which outputs: every condition that is set must hold."""
-
-    caller_id: str
-    """Whose own are never among them."""
-    states: tuple[OutputState, ...] = ()
-    mine_to_decide: bool = False
-    """Held, and without the caller's vote."""
-    dataset: str | None = None
-    requester: str | None = None
-    oldest_first: bool = False
-
 
 class Row(NamedTuple):
     """An output with what it is of."""
@@ -69,89 +48,16 @@ class Row(NamedTuple):
     request: Request
     dataset: str
     requester: User
-    voted: bool
 
 
-def page(
-    session: Session, wanted: Wanted, after: tuple[datetime, str] | None, limit: int
-) -> list[Row]:
-    """At most `limit` outputs of code behind `after`."""
-    conditions = _conditions(session, wanted)
-    if conditions is None:
-        return []
-    position = tuple_(Output.recorded_at, Output.run_id)
-    if after is not None:
-        place = tuple_(literal(after[0], Timestamp), after[1])
-        conditions.append(position > place if wanted.oldest_first else position < place)
-    order: tuple[Any, Any] = (Output.recorded_at.desc(), Output.run_id.desc())
-    if wanted.oldest_first:
-        order = (Output.recorded_at, Output.run_id)
-    query = _rows(wanted.caller_id).where(*conditions).order_by(*order).limit(limit)
-    return [Row(*row) for row in session.execute(query)]
-
-
-def _rows(caller_id: str) -> Any:
-    voted = (
-        select(OutputVote.id)
-        .where(OutputVote.run_id == Output.run_id, OutputVote.reviewer_id == caller_id)
-        .exists()
-    )
-    return (
-        select(Output, Run, Request, Dataset.name, User, voted)
-        .join(Run, Run.id == Output.run_id)
-        .join(Request, Request.id == Run.request_id)
-        .join(Dataset, Dataset.id == Request.dataset_id)
-        .join(User, User.id == Request.requester_id)
-        .where(Output.items.is_not(None), Run.state == RunState.SUCCEEDED.value)
-    )
-
-
-def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]] | None:
-    conditions: list[ColumnElement[bool]] = [Request.requester_id != wanted.caller_id]
-    if wanted.states:
-        conditions.append(Output.state.in_([state.value for state in wanted.states]))
-    if wanted.mine_to_decide:
-        mine = select(OutputVote.id).where(
-            OutputVote.run_id == Output.run_id, OutputVote.reviewer_id == wanted.caller_id
-        )
-        conditions += [Output.state == OutputState.HELD.value, ~mine.exists()]
-    if wanted.dataset is not None:
-        dataset = datasets.dataset(session, wanted.dataset)
-        if dataset is None:
-            return None
-        conditions.append(
-            (Request.dataset_id == dataset.id) | Request.also_datasets.contains([dataset.id])
-        )
-    if wanted.requester is not None:
-        user = datasets.user(session, wanted.requester)
-        if user is None:
-            return None
-        conditions.append(Request.requester_id == user.id)
-    return conditions
-
-
-def summary(row: Row) -> HeldSummary:
-    output, content = row.output, CodeContent.model_validate(row.request.content)
-    return HeldSummary(
-        run_id=output.run_id,
-        request_id=row.request.id,
-        state=OutputState(output.state),
-        requester=_person(row.requester),
-        dataset=row.dataset,
-        purpose=row.request.purpose,
-        title=programs.title(content.entry),
-        items=len(output.items or ()),
-        worst=_worst(output),
-        ending=(output.report or {}).get("ending", ""),
-        votes_needed=output.votes_needed,
-        voted=row.voted,
-        recorded_at=output.recorded_at,
-    )
-
-
-def _worst(output: Output) -> Literal["note", "warning", "alarm"] | None:
-    levels = {finding["level"] for finding in output.findings or ()}
-    return next((level for level in _GRAVITY if level in levels), None)
+_ROWS = (
+    select(Output, Run, Request, Dataset.name, User)
+    .join(Run, Run.id == Output.run_id)
+    .join(Request, Request.id == Run.request_id)
+    .join(Dataset, Dataset.id == Request.dataset_id)
+    .join(User, User.id == Request.requester_id)
+    .where(Output.items.is_not(None), Run.state == RunState.SUCCEEDED.value)
+)
 
 
 def look(session: Session, caller: Caller, run_id: str) -> HeldOutput:
@@ -258,7 +164,7 @@ def _reviewable(session: Session, caller: Caller, run_id: str) -> Row:
     asking = run_rows.asked_by(session, run_id)
     if asking is not None and asking[1] == caller.user_id:
         raise NotReviewer("Nobody looks at what their own request returned before it is released.")
-    found = session.execute(_rows(caller.user_id).where(Output.run_id == run_id)).one_or_none()
+    found = session.execute(_ROWS.where(Output.run_id == run_id)).one_or_none()
     if found is None:
         raise decisions.missing()
     return Row(*found)

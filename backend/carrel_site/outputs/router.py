@@ -14,7 +14,7 @@ from carrel_protocol.outputs import MEDIA_TYPES, OutputItem
 from carrel_site.core.http import Caller, SiteDep, require
 from carrel_site.core.pagination import Cursor, Limit, paged, position
 from carrel_site.core.permissions import Permission
-from carrel_site.outputs import decisions, reading
+from carrel_site.outputs import decisions, listing, reading
 from carrel_site.outputs.errors import OutputChanged
 
 router = APIRouter(prefix="/api/v1", tags=["outputs"])
@@ -50,7 +50,7 @@ def list_outputs(
     sort: Literal["newest", "oldest"] = "newest",
 ) -> Page[HeldSummary]:
     """What approved code returned, but for what your own requests did."""
-    wanted = reading.Wanted(
+    wanted = listing.Wanted(
         caller_id=caller.user_id,
         states=tuple(state or ()),
         mine_to_decide=to_decide,
@@ -61,12 +61,12 @@ def list_outputs(
     after = position(cursor)
 
     def work(session: Session) -> Page[HeldSummary]:
-        rows = reading.page(session, wanted, after, limit + 1)
+        rows = listing.page(session, wanted, after, limit + 1)
         return paged(
             rows,
             limit,
-            show=reading.summary,
-            key=lambda row: (row.output.recorded_at, row.output.run_id),
+            show=listing.summary,
+            key=lambda row: (row.recorded_at, row.run_id),
         )
 
     return site.db.read(work)

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
+    Select,
     bindparam,
     func,
     literal,
     literal_column,
     select,
     tuple_,
+    union_all,
 )
 from sqlalchemy.orm import Session, load_only
 
@@ -36,6 +38,8 @@ _ID = re.compile(r"req_[a-z2-7]*")
 _WORD = re.compile(r"\w+")
 _MOST_WORDS = 16
 _SIMPLE: ColumnElement[Any] = literal_column("'simple'::regconfig")
+_SEVERAL: ColumnElement[bool] = literal_column("requests.also_datasets <> '{}'")
+"""As the index of also_datasets has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Wanted:
     """The person whose vote they wait for."""
     states: tuple[RequestState, ...] = ()
     dataset: str | None = None
-    """By id or name."""
+    """By id or name: of requests that are given several, each."""
     requester: str | None = None
     """By id or e-mail."""
     text: str | None = None
@@ -92,13 +96,17 @@ def page(
     conditions = _conditions(session, wanted)
     if conditions is None:
         return []
-    chosen = select(Request.id, Request.created_at).where(*conditions)
     position = tuple_(Request.created_at, Request.id)
     if after is not None:
         place = tuple_(literal(after[0], Timestamp), after[1])
-        chosen = chosen.where(position > place if wanted.oldest_first else position < place)
-    chosen = _ordered(chosen, Request.created_at, Request.id, wanted).limit(limit)
-    ids = chosen.subquery("chosen")
+        conditions.append(position > place if wanted.oldest_first else position < place)
+    if wanted.dataset is None:
+        ids = _chosen(conditions, wanted, limit).subquery("chosen")
+    else:
+        dataset = datasets.dataset(session, wanted.dataset)
+        if dataset is None:
+            return []
+        ids = _of_dataset(dataset.id, conditions, wanted, limit).subquery("chosen")
     query = (
         select(
             Request.id,
@@ -130,6 +138,29 @@ def page(
     return [Listed(*row) for row in session.execute(query)]
 
 
+def _chosen(conditions: list[ColumnElement[bool]], wanted: Wanted, limit: int) -> Select[Any]:
+    query = select(Request.id, Request.created_at).where(*conditions)
+    chosen: Select[Any] = _ordered(query, Request.created_at, Request.id, wanted).limit(limit)
+    return chosen
+
+
+def _of_dataset(
+    dataset_id: str, conditions: list[ColumnElement[bool]], wanted: Wanted, limit: int
+) -> Select[Any]:
+    """The first of those that are given the dataset: as their first one, by an index in the list's
+    order; as another, by an index of the few requests that have several. Merged: a condition on
+    either would read all of a dataset's."""
+    first = [*conditions, Request.dataset_id == dataset_id]
+    also = [*conditions, _SEVERAL, Request.also_datasets.contains([dataset_id])]
+    either = union_all(
+        *(select(_chosen(each, wanted, limit).subquery()) for each in (first, also))
+    ).subquery("either")
+    merged: Select[Any] = _ordered(
+        select(either.c.id, either.c.created_at), either.c.created_at, either.c.id, wanted
+    ).limit(limit)
+    return merged
+
+
 def _ordered(query: Any, at: Any, row_id: Any, wanted: Wanted) -> Any:
     if wanted.oldest_first:
         return query.order_by(at, row_id)
@@ -147,11 +178,6 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]] |
         conditions.append(Request.state.in_([inline(state.value) for state in wanted.states]))
     if wanted.voter is not None:
         conditions += waiting.waits_for(wanted.voter)
-    if wanted.dataset is not None:
-        dataset = datasets.dataset(session, wanted.dataset)
-        if dataset is None:
-            return None
-        conditions.append(Request.dataset_id == dataset.id)
     if wanted.requester is not None:
         user = datasets.user(session, wanted.requester)
         if user is None:

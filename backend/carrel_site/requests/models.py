@@ -43,6 +43,18 @@ class Request(Base):
         Index(
             "ix_requests_covered_by", "covered_by", postgresql_where=text("covered_by IS NOT NULL")
         ),
+        Index(
+            "ix_requests_lineage",
+            "requester_id",
+            "lineage",
+            postgresql_where=text("lineage IS NOT NULL"),
+        ),
+        Index(
+            "ix_requests_also_datasets",
+            "also_datasets",
+            postgresql_using="gin",
+            postgresql_where=text("also_datasets <> '{}'"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -67,6 +79,8 @@ class Request(Base):
     """Ids of the datasets that code is given beside the first, `dataset_id`."""
     reach_hash: Mapped[str | None]
     """What an approval of this covers, where it covers more than this; see `code.reach`."""
+    lineage: Mapped[str | None]
+    """Of code and black boxes: the same for all versions of a program; see `code.earlier`."""
     covered_by: Mapped[str | None] = mapped_column(ForeignKey("requests.id"))
     """The request whose approval covers this one."""
     mock_run_id: Mapped[str | None] = mapped_column(ForeignKey("mock_runs.run_id"))

@@ -112,6 +112,9 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if not wanted.as_they_are:
         conditions.append(Run.request_id.is_not(None))
+    elif wanted.kind is None:
+        # Runs on made-up rows are their askers' own, of no dataset in particular.
+        conditions.append(Run.kind != inline("mock_code"))
     if wanted.states:
         conditions.append(or_(*(state_is(state) for state in dict.fromkeys(wanted.states))))
     if wanted.failed is not None:

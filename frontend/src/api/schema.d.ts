@@ -1407,6 +1407,8 @@ export interface paths {
         /**
          * Get Code Review
          * @description Beside the program: what reading it found, its run on made-up rows, what was approved.
+         *
+         *     Few programs are read at once: this may take some seconds, or be refused for a moment (503).
          */
         get: operations["get_code_review"];
         put?: never;
@@ -2490,7 +2492,9 @@ export interface components {
         };
         /**
          * ApprovedBefore
-         * @description The last request by the same person, with the same entry, that was approved.
+         * @description The last version by the same person that people approved: with the same entry, and given the
+         *     same datasets under the same names. What was approved by a rule, or is covered by another
+         *     approval, counts as none.
          */
         ApprovedBefore: {
             /**
@@ -2498,6 +2502,10 @@ export interface components {
              * Format: date-time
              */
             approved_at: string;
+            /** Approved By */
+            approved_by: components["schemas"]["Person"][];
+            /** Differs */
+            differs: string[];
             /** Environment */
             environment: string;
             /** Files */
@@ -2508,6 +2516,7 @@ export interface components {
             };
             /** Request Id */
             request_id: string;
+            requester: components["schemas"]["Person"];
         };
         /**
          * Arithmetic
@@ -6400,7 +6409,10 @@ export interface operations {
     raise_account: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any unique text: a retry with the same key is the same write. */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 account_id: string;
             };

@@ -124,13 +124,21 @@ class CodeFinding(Received):
 
 
 class ApprovedBefore(Received):
-    """The last request by the same person, with the same entry, that was approved."""
+    """The last version by the same person that people approved: with the same entry, and given the
+    same datasets under the same names. What was approved by a rule, or is covered by another
+    approval, counts as none."""
 
     request_id: str
+    requester: Person
+    approved_by: tuple[Person, ...]
+    """Who voted for it: whoever compares with it relies on them."""
     approved_at: datetime
     files: tuple[SourceFile, ...]
     parameters: dict[Identifier, ParameterValue]
     environment: EnvironmentName
+    differs: tuple[str, ...]
+    """What beside the files is asked otherwise now, by its name in the content: `parameters`,
+    `data` (another version or other rules), `environment` (its lock), `limits`, `reach`, …"""
 
 
 class Review(Received):

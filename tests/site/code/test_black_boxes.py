@@ -326,6 +326,18 @@ def test_with_a_worker_of_its_own_policy_may_approve(boxes: Boxes) -> None:
     request = automatic(boxes, exclusive=True)
     assert (request["state"], request["votes_needed"]) == ("queued", 0)
     assert boxes.claim(request).content.blocks == 5
+    # Nobody read it: it is nothing that a reviewer of the next version could go by.
+    later = {"dataset": request["dataset"], "purpose": "More", "review": True, "blocks": 6}
+    asked = boxes.ask(**later).json()
+    path = f"/requests/{asked['id']}/code_review"
+    assert boxes.code.ok(boxes.code.app.reviewer, "GET", path)["approved_before"] is None
+    assert boxes.code.vote(boxes.code.app.reviewer, asked).is_success
+    third = boxes.ask(**later | {"blocks": 7}).json()
+    before = boxes.code.ok(boxes.code.app.reviewer, "GET", f"/requests/{third['id']}/code_review")[
+        "approved_before"
+    ]
+    assert before["request_id"] == asked["id"]
+    assert before["differs"] == ["blocks"]
 
 
 @pytest.mark.parametrize(

@@ -174,6 +174,29 @@ def test_reserved_is_told_from_spent(books: Books) -> None:
     assert held["share_reserved"] == pytest.approx(settled["share_spent"])
 
 
+def test_a_raise_that_is_sent_again_raises_once(books: Books) -> None:
+    owner, account = books.app.owner, books.mine(books.app.researcher)
+    path, key = f"/accounts/{account}/raise", {"Idempotency-Key": "lost-answer"}
+    raised = {"epsilon": 16, "reason": "A second study"}
+    first = books.ok(owner, "POST", path, json=raised, headers=key)
+    assert first["limits"]["epsilon"] == 16
+    # Without the key this would be refused: it raises nothing any more.
+    assert books.ok(owner, "POST", path, json=raised, headers=key) == first
+    again = books.app.call(owner, "POST", path, json=raised)
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+    kinds = [
+        entry["kind"] for entry in books.ok(owner, "GET", f"/accounts/{account}/entries")["items"]
+    ]
+    assert kinds.count("raise") == 1
+    # The key is of this account and these words alone.
+    for other, body in (
+        (path, raised | {"epsilon": 20}),
+        (f"/accounts/{books.shared()}/raise", raised),
+    ):
+        reply = books.app.call(owner, "POST", other, json=body, headers=key)
+        assert (reply.status_code, reply.json()["code"]) == (422, "idempotency_key_reused")
+
+
 def test_history_ends_where_the_account_is(books: Books) -> None:
     who, account = books.app.researcher, books.mine(books.app.researcher)
     books.settle(who, "age > 1")

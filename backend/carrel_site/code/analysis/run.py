@@ -26,6 +26,8 @@ WALL_SECONDS = 15.0
 CPU_SECONDS = 6
 MEMORY_BYTES = 768 * 2**20
 OUTPUT_BYTES = 4 * 2**20
+GAVE_UP = "unread"
+"""The rule of a finding that says that the reading did not come to its end."""
 
 _HERE = Path(__file__).parent
 _START = (
@@ -128,7 +130,7 @@ def _ruff(files: Sequence[SourceFile], directory: Path) -> list[CodeFinding]:
 def _gave_up(source: Literal["carrel", "ruff"], path: str) -> CodeFinding:
     return CodeFinding(
         source=source,
-        rule="unread",
+        rule=GAVE_UP,
         path=path,
         line=1,
         column=1,

@@ -65,13 +65,7 @@ export function Files({ request, review }: { request: ProgramRequest; review: Co
       }
     >
       {filters.since === "approved" && approved ? (
-        <p className={classes.first}>
-          Compared with{" "}
-          <Link to="/requests/$request" params={{ request: approved.request_id }}>
-            the request that was approved
-          </Link>{" "}
-          <Time at={approved.approved_at} />.
-        </p>
+        <Compared approved={approved} />
       ) : (
         approved === null && (
           <p className={classes.first}>
@@ -104,5 +98,30 @@ export function Files({ request, review }: { request: ProgramRequest; review: Co
         ))}
       </div>
     </Section>
+  );
+}
+
+const DIFFERS: Record<string, string> = {
+  data: "the version of the data or its rules",
+  environment: "the environment's packages",
+  reach: "what later runs an approval covers",
+  output: "the bounds of what it returns",
+};
+
+/** Whose version the changes are shown against, who let it pass, and what the files do not show:
+    whoever reads the changes alone relies on those people for the rest. */
+function Compared({ approved }: { approved: NonNullable<CodeReview["approved_before"]> }) {
+  const by = approved.approved_by.map(({ name }) => name);
+  const differs = approved.differs.map((name) => DIFFERS[name] ?? name);
+  return (
+    <p className={classes.first}>
+      Compared with{" "}
+      <Link to="/requests/$request" params={{ request: approved.request_id }}>
+        the request
+      </Link>{" "}
+      of {approved.requester.name} that {by.length > 0 ? by.join(" and ") : "nobody"} approved{" "}
+      <Time at={approved.approved_at} />. What did not change is what they read.
+      {differs.length > 0 && ` Beside the files, these differ: ${differs.join(", ")}.`}
+    </p>
   );
 }
