@@ -18,7 +18,7 @@ from tests.worker.code.test_results import LIMIT, PICTURE, one, png
 from tests.worker.packages import here
 
 ATTEMPTS = """
-import encodings.idna, mmap, os, socket, subprocess
+import encodings.idna, mmap, os, socket, subprocess, sys
 
 SECRET, PORT, SOCKET = {secret!r}, {port!r}, {socket!r}
 
@@ -30,9 +30,9 @@ def _attempts():
     yield "unix", lambda: socket.socket(socket.AF_UNIX).connect(SOCKET)
     yield "shadow", lambda: open("/etc/shadow").read()
     yield "write outside", lambda: open(SECRET + ".new", "w")
-    yield "exec", lambda: subprocess.run(["/usr/bin/true"], check=True)
+    yield "exec", lambda: subprocess.run([sys.executable, "-S", "-c", ""], check=True)
     yield "fork", lambda: os.fork() or os._exit(0)
-    yield "open", lambda: open("/usr/bin/env", "rb").read(4)
+    yield "open", lambda: open("/etc/ld.so.cache", "rb").read(4)
     yield "open again", lambda: os.open("/job", os.O_RDONLY)
     yield "list", lambda: os.listdir("/usr")
     yield "scratch", lambda: open("/tmp/new", "w")
@@ -173,9 +173,7 @@ def test_before_it_closes_up_it_is_where_code_runs(
 ) -> None:
     text = ATTEMPTS.format(**outside) + OPEN
     won = _taken_over(sandbox, text, tmp_path, monkeypatch).removeprefix("won: ").split(", ")
-    assert {"open", "exec", "pair", "filter"} <= set(
-        won
-    )  # the attempts are such as succeed where they may
+    assert {"open", "exec", "list", "filter"} <= set(won)  # such as succeed where they may
     assert not {"storage", "tcp", "unix", "shadow", "write outside", "memfd"} & set(won)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from carrel_worker.sandbox import EnvironmentDir, Sandbox, SandboxError, system
+from carrel_worker.sandbox import Sandbox, SandboxError, system
+from tests.worker.packages import here
 from tests.worker.sandbox.programs import LIMITS, function, values
 
 TRIES = """
@@ -69,7 +70,7 @@ def test_it_has_no_pipes_wakes_nobody_and_prints_to_nowhere(quiet: Sandbox) -> N
 
 
 def test_pandas_works_in_it_and_nothing_waits_warm(quiet: Sandbox) -> None:
-    quiet.warm_up(EnvironmentDir.running())
+    quiet.warm_up(here())
     outcome = quiet.run(function(PANDAS))
     assert values(outcome)["result"] == [999.0, 50.0]
     assert not outcome.warm
@@ -84,7 +85,7 @@ def test_it_has_few_processes_whatever_its_limits_say(quiet: Sandbox) -> None:
 
 
 def test_what_it_may_read_can_be_read_before(quiet: Sandbox) -> None:
-    environment = EnvironmentDir.running()
+    environment = here()
     assert not system.read_whole(environment, 0.0)
     places = [*system.shown(environment), *system.own(environment).values()]
     listed = (
