@@ -239,7 +239,7 @@ def test_a_failure_looks_like_a_run_until_its_time_and_stays_charged(boxes: Boxe
     boxes.due(job.run_id)
     shown = code.run(job.run_id, wait=5)
     assert shown["state"] == "failed"
-    assert "17" not in json.dumps(shown)
+    assert "unit 17" not in json.dumps(shown)  # a time may hold 17
     assert boxes.spent() == [("reserve", 2), ("settle", 2)]
     assert boxes.price()["asked_before"] is None  # a failure is not remembered
 
