@@ -134,7 +134,7 @@ class Program:
     def _limited(self, most: RunLimits) -> RunLimits | None:
         if self._limits is None or isinstance(self._limits, RunLimits):
             return self._limits
-        return made(RunLimits, **{**most.model_dump(), **self._limits})
+        return made(RunLimits, **{**most.usual().model_dump(), **self._limits})
 
     def _mock_of(self, asked: Mapping[str, Any]) -> str | None:
         if self._tried is None:

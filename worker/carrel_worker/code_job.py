@@ -1,8 +1,11 @@
-"""Running one claimed piece of approved code: check, run, look at what came out, hand over.
+"""Running approved code: check, run, look at what came out, hand over, hold the slot.
 
 However the code itself ends, the run has ended well: its report and what it returned wait for
 people. A run fails only where the code was not run: what was approved is not what is here, or
 the sandbox does not hold.
+
+How long it took is its data's to tell, and whoever asked may have another run waiting behind this
+one. So the place of a run, however it ended or was cancelled, is free at its public time only.
 """
 
 import os
@@ -21,6 +24,7 @@ from carrel_worker.executors.code.errors import BadResult, CodeRefused
 from carrel_worker.executors.code.run import run
 from carrel_worker.lease import Lease
 from carrel_worker.process import ChildProcess
+from carrel_worker.slot import Slot
 from carrel_worker.storage import GrantError, Storage
 
 _FILE_MODE = 0o640
@@ -30,8 +34,18 @@ class Stopped(Exception):
     """The claim is over, or the worker is to stop."""
 
 
-def run_code(job: CodeJob, child: ChildProcess) -> Delivery:
-    """Carry out `job`. The end of the claim, and of the worker, kill the code at once."""
+def run_code(job: CodeJob, slot: Slot, child: ChildProcess) -> Delivery:
+    """Carry out `job`; returns when its slot's public time has come, whatever happened.
+
+    The end of the claim, and of the worker, kill the code at once.
+    """
+    try:
+        return _carry_out(job, child)
+    finally:
+        slot.hold(child.shutdown.is_set)
+
+
+def _carry_out(job: CodeJob, child: ChildProcess) -> Delivery:
     with Lease(child.site, child.heartbeat, job, beat_seconds=BEAT_SECONDS) as lease:
 
         def stopped() -> bool:

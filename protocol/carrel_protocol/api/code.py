@@ -64,7 +64,7 @@ class CodeAsk(Sent):
     parameters: dict[Identifier, ParameterValue] = Field(default={}, max_length=50)
     environment: EnvironmentName = "default"
     limits: RunLimits | None = None
-    """Lower than the environment's; its own when None."""
+    """Within the environment's. When None its own, but at most 50 s of wall time."""
 
 
 class MockRunCreate(CodeAsk):
