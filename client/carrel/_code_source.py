@@ -12,7 +12,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any, NoReturn
 
 from carrel._errors import CodeNotAllowed
-from carrel_protocol.base import readable
+from carrel_protocol.invisible import described, hidden_in
 
 _ANNOTATIONS = 0x1000000
 """The compiler's flag of that import."""
@@ -67,14 +67,11 @@ def read_source(shown: str, text: str) -> Source:
 
 def check_readable(source: Source, first: int = 1, last: int | None = None) -> None:
     """Raise `CodeNotAllowed` where lines hold what no reader of them would see."""
-    for number, line in enumerate(source.text.split("\n")[first - 1 : last], first):
-        if line.isascii() and line.isprintable():
-            continue
-        for column, character in enumerate(line, 1):
-            try:
-                readable(character)
-            except ValueError as error:
-                source.refuse((number, column), str(error))
+    for character, line, column in hidden_in(source.text):
+        if first <= line <= (last or line):
+            source.refuse(
+                (line, column), f"the character {described(character)} cannot be seen; take it out"
+            )
 
 
 def source_of(value: FunctionType | type) -> tuple[Source, Definition]:

@@ -5,8 +5,13 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
+from carrel_protocol.invisible import described, hidden_in, is_hidden
+
 _JOINERS = "\u200c\u200d"
 """Needed to write Persian, Indic scripts and emoji."""
+_SELECTORS = "\ufe0e\ufe0f"
+"""A symbol as text, or as an emoji."""
+_PLANE = 0xFFFF
 
 
 class Sent(BaseModel):
@@ -34,24 +39,41 @@ def readable(text: str) -> str:
     """`text` with Unix line ends; `ValueError` if it holds what a reader would not see.
 
     Characters that reorder what is shown (Unicode TR 36, §2.5) or are not shown at all let one
-    text pass for another: every control and format character (Cc, Cf) but line feed, tab and
-    the two joiners.
+    text pass for another. Prose may hold the two joiners, and a selector of how a symbol looks.
     """
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n")
+    before = ""
     for character in text:
-        hidden = unicodedata.category(character) in ("Cc", "Cf")
-        if hidden and character not in "\n\t" and character not in _JOINERS:
-            name = unicodedata.name(character, "a control character").lower()
-            raise ValueError(
-                f"the character U+{ord(character):04X} ({name}) cannot be seen; take it out"
-            )
+        if is_hidden(character) and character not in _JOINERS:
+            symbol = before and not unicodedata.category(before).startswith(("L", "M", "Z", "C"))
+            if not (symbol and character in _SELECTORS):
+                said = described(character)
+                raise ValueError(f"the character {said} cannot be seen; take it out")
+        before = character
+    return text
+
+
+def plain(text: str) -> str:
+    """As `readable`, but for text that runs or decides: there nothing at all may be hidden."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n")
+    for character, line, column in hidden_in(text):
+        code = ord(character)
+        escape = f"\\u{code:04x}" if code <= _PLANE else f"\\U{code:08x}"
+        raise ValueError(
+            f"line {line}, column {column}: the character {described(character)} cannot be seen; "
+            f"take it out, or write it as {escape} in a program's string"
+        )
     return text
 
 
 READABLE = AfterValidator(readable)
 """For any text that people are shown as it was written; it goes after the length."""
+PLAIN = AfterValidator(plain)
+"""For code and its parameters, likewise."""
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), READABLE
 ]

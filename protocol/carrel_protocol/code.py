@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Strict, StringConstraints, model_validator
 
-from carrel_protocol.base import READABLE, Sent
+from carrel_protocol.base import PLAIN, Sent
 from carrel_protocol.canonical import tagged_hash
 from carrel_protocol.schema import TableSchema
 
@@ -56,7 +56,7 @@ Scalar = (
     Annotated[bool, Strict()]
     | Annotated[int, Strict(), Field(ge=-_SAFE, le=_SAFE)]
     | Annotated[Number, Strict()]
-    | Annotated[str, Strict(), StringConstraints(max_length=2000), READABLE]
+    | Annotated[str, Strict(), StringConstraints(max_length=2000), PLAIN]
     | None
 )
 ParameterValue = Scalar | Annotated[tuple[Scalar, ...], Field(max_length=1000)]
@@ -82,7 +82,7 @@ class SourceFile(Sent):
     text: Annotated[
         str,
         StringConstraints(max_length=MAX_SOURCE),
-        READABLE,
+        PLAIN,
         AfterValidator(_of_one_reading),
     ]
 

@@ -271,7 +271,12 @@ def test_a_script_s_tables_are_data() -> None:
 
 
 @pytest.mark.parametrize(
-    "character", ["\u202e", "\u2066", "\u200b", "\u200d", "\x0c", "\r", "\ue000"]
+    "character",
+    [
+        *("\u202e", "\u2066", "\u200b", "\u200d", "\x0c", "\r", "\ue000", "\u2028"),
+        *("\ufe0f", "\U000e0100", "\u034f", "\u2800", "\u3164", "\u0378", "\U000e0041"),
+    ],
+    ids=ascii,
 )
 def test_what_cannot_be_seen_is_found(character: str) -> None:
     found = own(f"def work(df):\n    x = 'a{character}'\n    return 1\n")

@@ -18,6 +18,7 @@ import structlog
 
 from carrel_protocol.api.code import CodeFinding
 from carrel_protocol.code import SourceFile
+from carrel_protocol.invisible import described, is_hidden
 
 WALL_SECONDS = 15.0
 """Of each of the two readings."""
@@ -56,6 +57,12 @@ def analyse(
     """
     program = {
         "files": {file.path: file.text for file in files},
+        # By the protocol's one table, which the reading process has no way to.
+        "hidden": {
+            each: described(each)
+            for each in sorted(set().union(*(file.text for file in files)))
+            if is_hidden(each)
+        },
         "imports": sorted(imports),
         "data_names": sorted(data_names),
         "entry": entry,

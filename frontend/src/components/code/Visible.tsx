@@ -3,8 +3,11 @@ import { Fragment } from "react";
 import classes from "./Visible.module.css";
 
 /* What shows nothing, or turns the order of what stands around it: joiners, marks and overrides of
-   direction, other spaces, controls. Tabs and line ends are what they seem. */
-const HIDDEN = /[\p{Cf}\p{Zl}\p{Zp}\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\u115f\u1160\u3164\uffa0]|(?![\t\n])\p{Cc}/u;
+   direction, selectors, fillers, blanks, controls, what has no meaning of its own; as the protocol's
+   table (carrel_protocol/invisible.py) has it, and other spaces. Tabs and line ends are what they
+   seem. */
+const HIDDEN =
+  /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u2800\ufffc\u{1d159}]|(?! )\p{Zs}|(?![\t\n])\p{Cc}/u;
 
 /** Text of somebody else's, with each character that hides in it shown by its number. */
 export function Visible({ text }: { text: string }) {

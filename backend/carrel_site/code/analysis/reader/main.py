@@ -37,7 +37,7 @@ def analyse(program: dict[str, Any]) -> list[tuple[Any, ...]]:
     found = Findings(files)
     trees: dict[str, ast.Module] = {}
     for path, text in files.items():
-        read_text(path, text, found)
+        read_text(path, text, program["hidden"], found)
         tree = _parsed(path, text, found)
         if tree is not None:
             trees[path] = tree

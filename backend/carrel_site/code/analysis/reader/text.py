@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 from .findings import ALARM, WARNING, Findings
 
@@ -10,11 +11,12 @@ _COOKIE = re.compile(r"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _FAR = re.compile(r"\S[ \t]{40,}\S")
 
 
-def read_text(path: str, text: str, found: Findings) -> None:
+def read_text(path: str, text: str, hidden: Mapping[str, str], found: Findings) -> None:
+    """hidden: the characters in the program that no reader would see, and what to call each."""
     lines = text.split("\n")
     for number, line in enumerate(lines, 1):
         if not (line.isascii() and line.isprintable()):
-            _characters(path, number, line, found)
+            _characters(path, number, line, hidden, found)
         if len(line) > _LONGEST_LINE:
             found.add(
                 "long-line",
@@ -44,22 +46,20 @@ def read_text(path: str, text: str, found: Findings) -> None:
             )
 
 
-def _characters(path: str, number: int, line: str, found: Findings) -> None:
+def _characters(
+    path: str, number: int, line: str, hidden: Mapping[str, str], found: Findings
+) -> None:
     for column, character in enumerate(line, 1):
-        if character.isascii() and (character.isprintable() or character == "\t"):
-            continue
-        category = unicodedata.category(character)
-        name = unicodedata.name(character, "a control character").lower()
-        if category in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp"):
+        if character in hidden:
             found.add(
                 "invisible",
                 path,
                 (number, column),
-                f"the character U+{ord(character):04X} ({name}) cannot be seen, or reorders what "
-                "is seen",
+                f"the character {hidden[character]} cannot be seen, or reorders what is seen",
                 ALARM,
             )
-        elif category.startswith("Z") or category == "Cn":
+        elif character != " " and unicodedata.category(character) == "Zs":
+            name = unicodedata.name(character).lower()
             found.add(
                 "invisible",
                 path,
