@@ -167,9 +167,7 @@ class RunLimits(Sent):
 
     def usual(self) -> "RunLimits":
         """What a run gets within these that asks for nothing: a public time that comes soon."""
-        return self.model_copy(
-            update={"wall_seconds": min(self.wall_seconds, USUAL_WALL_SECONDS)}
-        )
+        return self.model_copy(update={"wall_seconds": min(self.wall_seconds, USUAL_WALL_SECONDS)})
 
 
 class CodeData(Sent):

@@ -125,7 +125,8 @@ class CodeJob(Received):
     target_path: str
     """A directory below the storage root, the worker's to create: one file an item, by number."""
     earlier: tuple[StorageGrant, ...] = ()
-    """Released tables of the same datasets: new ones are compared with them (differencing)."""
+    """Tables, values and arrays that were released of the same datasets: what comes out is
+    compared with them (differencing)."""
     least_cell: int = 10
     """Counts below this are pointed out."""
 

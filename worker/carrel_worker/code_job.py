@@ -15,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from carrel_protocol.jobs import CodeEnded, CodeJob, StorageGrant
-from carrel_protocol.outputs import TableData
 from carrel_worker.attempts import BEAT_SECONDS
 from carrel_worker.delivery import Delivery, Result, deliver, failure
 from carrel_worker.executors.checks import Background, look_at
@@ -74,7 +73,7 @@ def _result(job: CodeJob, child: ChildProcess, stopped: Callable[[], bool]) -> R
             background = Background(
                 schemas={each.alias: each.table for each in job.content.data},
                 tables=prepared.data,
-                earlier=earlier_tables(child.storage, job.earlier),
+                earlier=earlier_releases(child.storage, job.earlier),
                 least_cell=job.least_cell,
             )
             ran = run(child.sandbox, prepared, stopped)
@@ -136,10 +135,10 @@ def discard(storage: Storage, target_path: str) -> None:
         directory.rmdir()
 
 
-def earlier_tables(
+def earlier_releases(
     storage: Storage, grants: Sequence[StorageGrant]
-) -> tuple[tuple[str, TableData], ...]:
-    """Released tables, by their place among the grants; what is no table is passed over.
+) -> tuple[tuple[str, results.Result], ...]:
+    """What was released, by its place among the grants; what cannot be read is passed over.
 
     Raises `GrantError`: a comparison that was left out would look like one that found nothing.
     """
@@ -149,5 +148,5 @@ def earlier_tables(
         with os.fdopen(descriptor, "rb") as file:
             content = file.read()
         with suppress(BadResult):
-            found.append((f"earlier release {number}", results.parse_table(content)[0]))
+            found.append((f"earlier release {number}", results.parse_released(content)))
     return tuple(found)

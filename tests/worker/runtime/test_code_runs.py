@@ -363,7 +363,9 @@ def test_a_refused_run_keeps_its_place(worker: RunningWorker) -> None:
 
 
 def test_runs_on_made_up_rows_hold_nothing(worker: RunningWorker) -> None:
-    first = worker.send(worker.site.add(mock_job(MEAN, [[1, 30]]) | {"deadline_ms": 60_000}), "mock")
+    first = worker.send(
+        worker.site.add(mock_job(MEAN, [[1, 30]]) | {"deadline_ms": 60_000}), "mock"
+    )
     ended(worker, mock_job(MEAN, [[1, 30]]), "mock")
     (claim,) = worker.site.of(first, "claim")
     assert worker.site.wait_for(first, "succeeded", 204).at < claim.at + 60

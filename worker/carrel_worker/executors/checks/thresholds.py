@@ -22,6 +22,8 @@ SIGNIFICANT = 3
 """A number of fewer significant digits equals somebody's too easily to mean anything."""
 MANY_DIGITS = 6
 """Of a released number; statistics offices publish three or four (Hundepool et al. 2012, §4.4)."""
+FULL_DIGITS = 12
+"""Beyond these a number was not rounded at all: the last of a float's 53 bits may be a payload."""
 PACKED = 0.95
 """Compressed size over size above which whole numbers look like packed bytes: random bytes are at
 1.0, small counts in wide types far below 0.5."""
