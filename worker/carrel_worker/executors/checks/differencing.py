@@ -6,15 +6,16 @@ they are called, how they are ordered, and whether they stand side by side or be
 be changed by whoever asks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carrel_protocol.outputs import Finding
-from carrel_worker.executors.checks.grids import Grid, Place
+from carrel_worker.executors.checks.grids import Column, Grid, Place
 
 _MOST_NUMBERS = 200_000_000
 """That many are compared at most; then the reviewer is told."""
@@ -36,7 +37,7 @@ class _Series:
     """Numbers that stand together, in ascending order, and where each stands."""
 
     numbers: NDArray[np.float64]
-    cells: list[Place]
+    cell: Callable[[int], Place]
     counts: bool
 
 
@@ -168,7 +169,7 @@ def _look(
         if not (apart < least).all() or most < least:
             return
         if half and most >= _PEOPLE:
-            told.alarms.update(series.cells[n] for n in np.flatnonzero(apart))
+            told.alarms.update(series.cell(int(n)) for n in np.flatnonzero(apart))
         elif half or size != _LEAST_SERIES:
             # Other groups of the same people have the same total.
             told.warned += bool(series.numbers.sum() != other.numbers.sum()) or half
@@ -185,18 +186,22 @@ def _held(grid: Grid, least: int) -> _Held:
     if not columns or not grid.rows:
         return _Held([], [])
     numbers = np.stack([column.numbers for column in columns])
-    upright = [
-        _one(numbers[n], [grid.at(row, column) for row in range(grid.rows)])
-        for n, column in enumerate(columns)
-    ]
+    upright = [_one(numbers[n], partial(_below, grid, column)) for n, column in enumerate(columns)]
     across = []
     if len(columns) > 1 and grid.rows <= _MOST_SERIES:
         across = [
-            _one(numbers[:, row], [grid.at(row, column) for column in columns])
-            for row in range(grid.rows)
+            _one(numbers[:, row], partial(_beside, grid, columns, row)) for row in range(grid.rows)
         ]
     found = [each for each in (*upright, *across) if each.numbers.size]
     return _Held(found, _totals(upright, least))
+
+
+def _below(grid: Grid, column: Column, n: int) -> Place:
+    return grid.at(n, column)
+
+
+def _beside(grid: Grid, columns: list[Column], row: int, n: int) -> Place:
+    return grid.at(row, columns[n])
 
 
 def _totals(columns: Sequence[_Series], least: int) -> list[float]:
@@ -208,10 +213,10 @@ def _totals(columns: Sequence[_Series], least: int) -> list[float]:
     return [each for each in (*counts, *together) if each >= _SMALL_TOTAL * least]
 
 
-def _one(numbers: NDArray[np.float64], cells: list[Place]) -> _Series:
+def _one(numbers: NDArray[np.float64], place: Callable[[int], Place]) -> _Series:
     there = np.flatnonzero(~np.isnan(numbers))
     order = there[np.argsort(numbers[there], kind="stable")]
-    return _Series(numbers[order], [cells[n] for n in order], _whole(numbers[order]))
+    return _Series(numbers[order], lambda n: place(int(order[n])), _whole(numbers[order]))
 
 
 def _whole(numbers: NDArray[np.float64]) -> bool:

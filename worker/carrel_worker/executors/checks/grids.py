@@ -116,7 +116,8 @@ class Grid:
             Column(label.name, place, [cell for cell in label.cells for _ in range(wide)])
             for place, label in enumerate(labels)
         ]
-        named: list[Cell] = [column.name for column in measures] * self.rows
+        named: list[Cell] = []
+        named.extend([column.name for column in measures] * self.rows)
         numbers = [column.cells[row] for row in range(self.rows) for column in measures]
         columns += [Column("", len(labels), named), Column("", len(labels) + 1, numbers)]
         places = tuple(((row, c.place),) for row in range(self.rows) for c in measures)

@@ -76,8 +76,9 @@ def unrounded(
     told = [
         _Sought(float(number), (row, column.place))
         for column in grid.measures
+        if not _is_count(column)
         for row, number in enumerate(column.numbers[:_MOST_COMPARED])
-        if np.isfinite(number) and not _is_count(column) and significant(number) >= SIGNIFICANT
+        if np.isfinite(number) and significant(number) >= SIGNIFICANT
     ]
     names, texts = in_names(grid), in_texts(grid)
     words = [
