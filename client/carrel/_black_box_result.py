@@ -15,15 +15,21 @@ if TYPE_CHECKING:
     from carrel_protocol.api.common import SignedHead
 
 _NOTE = (
-    "Noise only: intervals are for the mean over blocks. How far that is from the function of all "
+    "Noise only: intervals are for the {} over blocks. How far that is from the function of all "
     "the data, and blocks that failed (each counts as the middle), they do not cover."
+)
+_RANKS = (
+    "Each number lies between the blocks' values of these ranks, in ascending order; how far those "
+    "are from each other is not known."
 )
 
 
 class BlackBoxResult(Sequence[float]):
-    """The noisy mean over blocks of each number, in the function's order.
+    """The private mean or median over blocks of each number, in the function's order.
 
-    `values` with `low` and `high`: an interval for the noise, at `confidence`.
+    `values` with an interval for the noise, at `confidence`. Of a mean: `low` and `high`. Of a
+    median: `ranks`, pairs (r, s) that say that the number lies between the r-th and the s-th
+    smallest of the blocks' values (0: the lower bound, `blocks` + 1: the upper one).
     """
 
     def __init__(self, request: Request, run: RunData) -> None:
@@ -38,8 +44,10 @@ class BlackBoxResult(Sequence[float]):
         """As the site sent it, with the released sums and their noise."""
         self._run = run
         self.values = answer.values
+        self.aggregate = answer.aggregate
         self.low = answer.low
         self.high = answer.high
+        self.ranks = answer.ranks
         self.confidence = answer.confidence
         self.blocks = answer.blocks
 
@@ -72,23 +80,33 @@ class BlackBoxResult(Sequence[float]):
     def __repr__(self) -> str:
         shown = ", ".join(f"{value:.6g}" for value in self.values[:10])
         more = ", …" if len(self.values) > 10 else ""
-        return f"BlackBoxResult([{shown}{more}], {self.blocks} blocks)"
+        return f"BlackBoxResult([{shown}{more}], {self.aggregate} over {self.blocks} blocks)"
 
     def __str__(self) -> str:
-        table = text_table(("", "mean over blocks", "from", "to"), self._rows(), right=(1, 2, 3))
+        table = text_table(self._columns(), self._rows(), right=(1, 2, 3))
         return "\n".join([table, *self._notes()])
 
     def _repr_html_(self) -> str:
         return html_table(
-            ("", "mean over blocks", "from", "to"),
+            self._columns(),
             self._rows(),
             notes=self._notes(),
             right=(1, 2, 3),
         )
 
+    def _columns(self) -> tuple[str, ...]:
+        ends = ("from", "to") if self.ranks is None else ("from rank", "to rank")
+        return ("", f"{self.aggregate} over blocks", *ends)
+
     def _rows(self) -> list[tuple[object, ...]]:
-        rows = zip(self.values, self.low, self.high, strict=True)
-        return [(f"[{n}]", *(f"{each:.6g}" for each in row)) for n, row in enumerate(rows)]
+        ends = self.ranks or zip(self.low or (), self.high or (), strict=True)
+        rows = zip(self.values, ends, strict=True)
+        return [
+            (f"[{n}]", *(f"{each:.6g}" for each in (value, *pair)))
+            for n, (value, pair) in enumerate(rows)
+        ]
 
     def _notes(self) -> list[str]:
-        return [f"{self.blocks} blocks; {percent(self.confidence)} intervals. {_NOTE}"]
+        how = f"{self.blocks} blocks; {percent(self.confidence)} intervals."
+        notes = [f"{how} {_NOTE.format(self.aggregate)}"]
+        return notes if self.ranks is None else [*notes, _RANKS]

@@ -16,13 +16,11 @@ class Price(requests.Price):
 
     @property
     def plus_minus(self) -> dict[str, float]:
-        """Each measure's expected error: the half-width of its interval."""
+        """Each measure's expected error: the half-width of its interval; of a median, in ranks."""
         return {e.measure: e.plus_minus for e in self.expected_errors}
 
     def __repr__(self) -> str:
-        errors = ", ".join(
-            f"{printable(name)} ± {plus_minus(e)}" for name, e in self.plus_minus.items()
-        )
+        errors = ", ".join(f"{printable(e.measure)} ± {_error(e)}" for e in self.expected_errors)
         left = percent(self.share_left_after)
         return (
             f"Price({self.cost}, {percent(self.share)} of the budget, {left} left after; {errors})"
@@ -53,7 +51,7 @@ class Price(requests.Price):
         return [
             (
                 e.measure,
-                f"± {plus_minus(e.plus_minus)}{' *' if e.expected else ''}",
+                f"± {_error(e)}{' *' if e.expected else ''}",
                 percent(e.confidence),
             )
             for e in self.expected_errors
@@ -73,6 +71,12 @@ class Price(requests.Price):
         )
         notes.append(f"{rows}; {how}; then an answer within about {duration(self.deadline_ms)}.")
         return notes
+
+
+def _error(error: requests.ExpectedError) -> str:
+    if error.ranks is None:
+        return plus_minus(error.plus_minus)
+    return f"{error.plus_minus:g} of {error.ranks} ranks"
 
 
 class Budget(budgets.Budget):

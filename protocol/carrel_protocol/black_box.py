@@ -2,8 +2,9 @@
 
 The units are divided at random into a fixed, public number of blocks; the function runs on each
 block by itself; what it returns is moved into public bounds, rounded to a public grid and
-averaged, and noise is added (Smith 2011, "Privacy-preserving statistical estimation with optimal
-convergence rates", STOC; GUPT: Mohan, Thakurta, Shi, Song & Culler 2012, SIGMOD).
+averaged, and noise is added; or a median of it is chosen privately (Smith 2011,
+"Privacy-preserving statistical estimation with optimal convergence rates", STOC; GUPT: Mohan,
+Thakurta, Shi, Song & Culler 2012, SIGMOD).
 
 **Sensitivity.** Fix in which block each unit is; that is drawn for each unit independently of all
 others, so two datasets that differ in one unit can be compared under the same draw. They differ
@@ -14,6 +15,9 @@ does there (return anything, raise, sleep, exit), the block counts as some point
 at most `steps`, whatever the function is, and every coordinate can move at once:
 
     |Δ sum_i| ≤ steps,    L1 = steps and L2 = steps for each coordinate by itself.
+
+For a median the same says that one of the points is substituted: `carrel_protocol.median` goes on
+from there.
 
 Each coordinate is released as a primitive of its own with its own part of the cost, and the parts
 add up (basic composition for epsilon, Bun & Steinke 2016, Lemma 1.7, for rho). The number of
@@ -43,6 +47,7 @@ from carrel_protocol.code import (
     SourceFile,
     check_program,
 )
+from carrel_protocol.median import DEFAULT_STEPS, MAX_STEPS, Choice
 from carrel_protocol.privacy import MECHANISM_VERSION, Claimed, Noise
 from carrel_protocol.sensitivity import Primitive
 
@@ -57,6 +62,8 @@ LEAD_SECONDS_PER_ROW = 1e-6
 OUTPUT_BYTES = 64 * 1024
 """What a block may return: more than a hundred numbers need, in any form."""
 
+Aggregate = Literal["mean", "median"]
+"""What of the blocks' points is released, number by number."""
 Bound = Annotated[float, Field(ge=-1e15, le=1e15, allow_inf_nan=False)]
 LargeInteger = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,25}$")]
 """An integer that is no exact JSON number."""
@@ -75,6 +82,7 @@ class OutputVector(Sent):
 
     All of it is public, and none of it may come from the private data. `steps`: into how many
     equal steps the range of each number is divided; what a block returns counts as the nearest.
+    A median takes no more than 4096, and 1000 unless others are asked for.
     """
 
     lower: tuple[Bound, ...] = Field(min_length=1, max_length=MAX_LENGTH)
@@ -126,11 +134,26 @@ class OutputVector(Sent):
         )
         return (one,) * self.length
 
+    def choices(self) -> tuple[Choice, ...]:
+        """One median a coordinate, each a choice among the grid's points."""
+        return (Choice(candidates=self.steps + 1),) * self.length
+
+    def point(self, coordinate: int, place: int) -> float:
+        """A point of the grid in the output's own unit."""
+        return self.mean(coordinate, place, 1)
+
     def mean(self, coordinate: int, summed: float, blocks: int) -> float:
         """A (noisy) sum over blocks as a mean in the output's own unit, within its bounds."""
         value = self.lower[coordinate] + summed * self.step(coordinate) / blocks
         # Plus zero: a database's numbers have no negative one, and an answer is stored as it is.
         return min(max(value, self.lower[coordinate]), self.upper[coordinate]) + 0.0
+
+
+def median_output(output: OutputVector) -> OutputVector:
+    """`output` for a median: with fewer steps, unless it was said how many there are to be."""
+    if "steps" in output.model_fields_set:
+        return output
+    return output.model_copy(update={"steps": DEFAULT_STEPS})
 
 
 class BlackBoxProgram(Sent):
@@ -143,11 +166,17 @@ class BlackBoxProgram(Sent):
     """Of one block. A block that takes longer counts as one that returned nothing."""
     blocks: int = Field(ge=2, le=MAX_BLOCKS)
     output: OutputVector
-    aggregate: Literal["mean"] = "mean"
+    aggregate: Aggregate = "mean"
 
     @model_validator(mode="after")
     def _consistent(self) -> "BlackBoxProgram":
         check_program(self.entry, self.files)
+        if self.aggregate == "median" and self.output.steps > MAX_STEPS:
+            raise ValueError(
+                f"a median is chosen among at most {MAX_STEPS + 1} points, and a grid of "
+                f"{self.output.steps} steps has more; set steps={MAX_STEPS} or fewer, or leave "
+                f"them out (then there are {DEFAULT_STEPS})"
+            )
         if (seconds := self.schedule_seconds()) > MAX_SCHEDULE_SECONDS:
             raise ValueError(
                 f"{self.blocks} blocks of {self.slot_seconds():g} s each take {seconds:g} s, and "
@@ -178,7 +207,7 @@ class BlackBoxContent(BlackBoxProgram):
     environment: CodeEnvironment
     mechanism_version: int = MECHANISM_VERSION
     noise: tuple[Noise, ...] = Field(min_length=1, max_length=MAX_LENGTH)
-    """One a coordinate, in steps of the grid, on the sum over blocks."""
+    """One a coordinate: in steps of the grid, on the sum over blocks; for a median, in ranks."""
     claimed: tuple[Claimed, ...] = Field(min_length=1, max_length=MAX_LENGTH)
     """What each coordinate was priced at; a worker refuses noise too small for it."""
     confidence: float = Field(default=0.95, ge=0.5, le=0.9999)
@@ -202,16 +231,22 @@ class BlackBoxContent(BlackBoxProgram):
 class BlackBoxAnswer(Received):
     """What leaves: one number a coordinate, with an interval for the noise alone.
 
-    The interval does not cover how far the mean over blocks is from the function of all the data.
+    The interval does not cover how far the mean or median over blocks is from the function of all
+    the data.
     """
 
     kind: Literal["black_box"] = "black_box"
-    aggregate: Literal["mean"] = "mean"
+    aggregate: Aggregate = "mean"
     blocks: int
     values: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: tuple[float, ...] | None = None
+    """Of a mean, in the output's own unit."""
+    high: tuple[float, ...] | None = None
+    ranks: tuple[tuple[int, int], ...] | None = None
+    """Of a median: between which of the blocks' values, in ascending order from 1, each lies. 0 is
+    the lower bound of the range, and `blocks` + 1 the upper one."""
     confidence: float
     noise: tuple[Noise, ...]
     released: tuple[Annotated[int, Field(strict=True)] | LargeInteger, ...]
-    """The noisy sums over blocks, in steps: what everything above was worked out from."""
+    """The noisy sums over blocks, in steps, or the points chosen as medians: what everything above
+    was worked out from."""

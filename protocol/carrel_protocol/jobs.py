@@ -132,7 +132,7 @@ class CodeJob(Received):
 
 
 class BlackBoxJob(Received):
-    """A function to be run on blocks of units: what leaves is a noisy mean of what it returned."""
+    """A function to be run on blocks of units: what leaves is a private mean or median."""
 
     kind: Literal["black_box"] = "black_box"
     run_id: str

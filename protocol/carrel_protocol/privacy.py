@@ -11,14 +11,16 @@ MECHANISM_VERSION = 1
 
 
 class EpsilonTarget(Sent):
-    """Pure differential privacy for the whole query: discrete Laplace noise."""
+    """Pure differential privacy for the whole query: discrete Laplace noise, or for a median the
+    exponential mechanism."""
 
     kind: Literal["epsilon"] = "epsilon"
     epsilon: float = Field(ge=1e-6, le=100, allow_inf_nan=False)
 
 
 class RhoTarget(Sent):
-    """Zero-concentrated differential privacy for the whole query: discrete Gaussian noise."""
+    """Zero-concentrated differential privacy for the whole query: discrete Gaussian noise, or for a
+    median the exponential mechanism."""
 
     kind: Literal["rho"] = "rho"
     rho: float = Field(ge=1e-10, le=1000, allow_inf_nan=False)
@@ -39,17 +41,22 @@ PrivacyTarget = Annotated[EpsilonTarget | RhoTarget | AccuracyTarget, Field(disc
 
 
 class Noise(Sent):
-    """The noise on one primitive, in its stored (fixed-point) units.
+    """The noise on one primitive, in its stored (fixed-point) units, or in one choice.
 
     discrete_laplace: P[x] ∝ exp(−|x|/scale). discrete_gaussian: P[x] ∝ exp(−x²/(2·scale²)).
+    exponential: a candidate of score u is chosen with P ∝ exp(−u/scale).
     """
 
-    mechanism: Literal["discrete_laplace", "discrete_gaussian"]
+    mechanism: Literal["discrete_laplace", "discrete_gaussian", "exponential"]
     scale: float = Field(gt=0, le=1e18, allow_inf_nan=False)
 
 
 class Claimed(Sent):
-    """The privacy parameter that a primitive's charge was worked out from."""
+    """The privacy parameter that a primitive's charge was worked out from.
 
-    kind: Literal["epsilon", "rho"]
+    range: bounded range, of a choice by the exponential mechanism. It is an epsilon, and costs less
+    than other mechanisms of that epsilon: value²/8 as a rho.
+    """
+
+    kind: Literal["epsilon", "rho", "range"]
     value: float = Field(gt=0, allow_inf_nan=False)

@@ -52,4 +52,30 @@ def test_its_program_and_price_are_read_before_a_vote_and_its_numbers_shown_afte
     page.get_by_role("button", name="Approve", exact=True).click()
     values = page.get_by_role("table", name="values")
     expect(values.get_by_text("Number 1")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("Intervals hold the mean over blocks 95 %")).to_be_visible()
+    check_accessible(page)
+
+
+def test_a_median_is_told_from_a_mean_and_shown_with_its_ranks(
+    console: ConsoleSite, signed_in: Callable[..., Page]
+) -> None:
+    asked = {
+        "dataset": "visits",
+        "entry": {"kind": "function", "path": "mean_age.py", "name": "mean_age"},
+        "files": [{"path": "mean_age.py", "text": SOURCE}],
+        "blocks": 2,
+        "output": {"lower": [0], "upper": [100]},
+        "aggregate": "median",
+        "target": {"kind": "epsilon", "epsilon": 1.0},
+        "purpose": "The middle of mean ages",
+    }
+    request = answered(console.api(Role.RESEARCHER).post("/black_box_requests", json=asked))
+
+    page = signed_in(Role.REVIEWER, f"/requests/{request['id']}", NARROW)
+    expect(page.get_by_text("the median of each number")).to_be_visible()
+    page.get_by_role("radio", name="Approve").check()
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_text("To rank")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("lies between the blocks’ values of these ranks")).to_be_visible()
+    check_fits(page)
     check_accessible(page)

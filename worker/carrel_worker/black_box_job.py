@@ -20,7 +20,7 @@ from carrel_worker.attempts import BEAT_SECONDS
 from carrel_worker.code_job import Stopped
 from carrel_worker.delivery import Delivery, Result, deliver, failure
 from carrel_worker.executors.black_box.blocks import Blocks, block_file, os_draws
-from carrel_worker.executors.black_box.execute import check, exact_sums, release
+from carrel_worker.executors.black_box.execute import block_points, check, release
 from carrel_worker.executors.black_box.schedule import Schedule
 from carrel_worker.executors.code.errors import ContentChanged
 from carrel_worker.executors.code.prepare import schema_file, work_directory
@@ -85,7 +85,7 @@ def _result(
                 sleep=_sleep(stopped),
             )
             run_block = _runner(sandbox, environment, content, table, work, stopped)
-            answer = release(content, exact_sums(content, run_block, schedule))
+            answer = release(content, block_points(content, run_block, schedule))
     except Stopped:
         raise
     except Exception:  # noqa: BLE001 (to a researcher every failure is the same failure)

@@ -58,6 +58,7 @@ def quote(
         ask.output,
         ask.blocks,
         ask.target,
+        aggregate=ask.aggregate,
         orders_milli=ledger.limits_of(accounts.mine).orders_milli,
     )
     content = _content(session, caller, ask, dataset, priced, purpose)
@@ -91,9 +92,10 @@ def _admits(accounts: Purse, ask: BlackBoxAsk) -> Callable[[PrivacyTarget], bool
     orders = ledger.limits_of(accounts.mine).orders_milli
 
     def admits(target: PrivacyTarget) -> bool:
-        return _affordable(
-            accounts, price_black_box(ask.output, ask.blocks, target, orders_milli=orders)
+        priced = price_black_box(
+            ask.output, ask.blocks, target, aggregate=ask.aggregate, orders_milli=orders
         )
+        return _affordable(accounts, priced)
 
     return admits
 
@@ -144,6 +146,7 @@ def _content(
             limits=environments.limits(environment, wanted),
             blocks=ask.blocks,
             output=ask.output,
+            aggregate=ask.aggregate,
             noise=priced.noise,
             claimed=priced.claimed,
             confidence=priced.confidence,
@@ -190,8 +193,8 @@ def in_words(content: BlackBoxContent, dataset: str) -> str:
     """What was asked, for people."""
     numbers = "one number" if content.output.length == 1 else f"{content.output.length} numbers"
     words = (
-        f"the mean over {content.blocks} blocks of {programs.title(content.entry)} on {dataset}, "
-        f"{numbers}"
+        f"the {content.aggregate} over {content.blocks} blocks of {programs.title(content.entry)} "
+        f"on {dataset}, {numbers}"
     )
     parameters = ", ".join(f"{name} = {value!r}" for name, value in content.parameters.items())
     return f"{words}, with {parameters}"[:500] if parameters else words

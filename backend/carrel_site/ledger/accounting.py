@@ -174,6 +174,17 @@ def _pure_cost(epsilon: Fraction, order_milli: int) -> int:
     return _decimal_nano_up(c.divide(c.ln(total), _decimal(order - 1)))
 
 
+def bounded_range_cost(eta: float | Fraction, order_milli: int) -> int:
+    """Nano-units of an event of bounded range η (the exponential mechanism), at order α.
+
+    It is (η²/8)-zCDP (Cesar & Rogers 2021, arXiv 2004.07223, Lemma 3.2) and η-DP (its log
+    probabilities move by at most η: Durfee & Rogers 2019, arXiv 1905.04273), so at each order it
+    costs no more than either: α·η²/8, or what pure epsilon η costs where that is less.
+    """
+    exact = Fraction(eta)
+    return min(zcdp_cost(exact**2 / 8, order_milli), pure_cost(exact, order_milli))
+
+
 def subsampled_gaussian_cost(
     rate: float | Fraction, sigma: float | Fraction, order_milli: int, steps: int = 1
 ) -> int:

@@ -30,6 +30,8 @@ MS_PER_VALUE = 0.07
 """One draw of exact discrete noise, with its interval: for each key of each primitive."""
 CODE_MARGIN_MS = 1000.0
 """Starting a sandbox, and checking what it returned."""
+MS_PER_CANDIDATE = 0.03
+"""Of a median: drawing a candidate and keeping it or not. A few times what it takes."""
 SPARE_SLOTS = 1
 """Of a black box: a block that could not start in time takes the next slot."""
 
@@ -72,14 +74,27 @@ def black_box_deadline_ms(program: BlackBoxProgram, rows: int, *, extra_rungs: i
     """D of a black box: the smallest rung at or above the time before its slots and all of them.
 
     Its worker ends at the last slot's end whatever the function did, but for a busy machine:
-    then a slot is let pass, and some are spare. rows: the declared, approximate number.
+    then a slot is let pass, and some are spare. Choosing a median takes longer or shorter as the
+    blocks agree or not, which there is time for. rows: the declared, approximate number.
     """
     before = 1000 * black_box.lead_seconds(rows)
     slots = 1000 * program.slot_seconds() * (program.blocks + SPARE_SLOTS)
     rung = 0
-    while FIRST_RUNG_MS << rung < before + slots + CODE_MARGIN_MS:
+    while FIRST_RUNG_MS << rung < before + slots + CODE_MARGIN_MS + _choosing_ms(program):
         rung += 1
     return FIRST_RUNG_MS << (rung + extra_rungs)
+
+
+def _choosing_ms(program: BlackBoxProgram) -> float:
+    """Time enough for choosing all medians, whatever the blocks returned.
+
+    OpenDP draws candidates until it keeps one. How many it draws for a number is geometric, and on
+    average at most as many as there are; for n numbers together more than 2n + 15 times as many
+    are drawn with probability below 3e-7.
+    """
+    if program.aggregate == "mean":
+        return 0.0
+    return MS_PER_CANDIDATE * (program.output.steps + 1) * (2 * program.output.length + 15)
 
 
 def visible_at(

@@ -25,7 +25,7 @@ from carrel_protocol.privacy import (
 )
 from carrel_protocol.schema import TableSchema, UnitBounds
 from carrel_protocol.sensitivity import Lowered, Measure, Primitive, lower
-from carrel_site.ledger.accounting import Cost, pure_cost, zcdp_cost
+from carrel_site.ledger.accounting import Cost, bounded_range_cost, pure_cost, zcdp_cost
 from carrel_site.pricing import tails
 from carrel_site.pricing.errors import QueryNotAllowed
 
@@ -68,7 +68,8 @@ def cost_of_claims(claimed: tuple[Claimed, ...], orders_milli: tuple[int, int]) 
 def _nano(claimed: tuple[Claimed, ...], order_milli: int) -> int:
     rho = sum((Fraction(c.value) for c in claimed if c.kind == "rho"), Fraction(0))
     pure = sum(pure_cost(c.value, order_milli) for c in claimed if c.kind == "epsilon")
-    return pure + zcdp_cost(rho, order_milli)
+    chosen = sum(bounded_range_cost(c.value, order_milli) for c in claimed if c.kind == "range")
+    return pure + chosen + zcdp_cost(rho, order_milli)
 
 
 def effective_bounds(schema: TableSchema, override: UnitBounds | None) -> UnitBounds:
@@ -127,10 +128,10 @@ def price_primitives(
     """
     match target:
         case EpsilonTarget():
-            claims = _shares(target.epsilon, "epsilon", len(primitives))
+            claims = shares(target.epsilon, "epsilon", len(primitives))
             pairs = [_laplace(p, c) for p, c in zip(primitives, claims, strict=True)]
         case RhoTarget():
-            claims = _shares(target.rho, "rho", len(primitives))
+            claims = shares(target.rho, "rho", len(primitives))
             pairs = [_gaussian(p, c) for p, c in zip(primitives, claims, strict=True)]
         case AccuracyTarget():
             pairs = _for_accuracy(primitives, within(target), target, orders_milli)
@@ -146,7 +147,7 @@ def total(claimed: tuple[Claimed, ...], kind: str) -> float | None:
     return shown if Fraction(shown) >= exact else math.nextafter(shown, math.inf)
 
 
-def _shares(total: float, kind: str, parts: int) -> list[Claimed]:
+def shares(total: float, kind: str, parts: int) -> list[Claimed]:
     """Equal shares of the target whose exact sum is no more than it."""
     share = total / parts
     while Fraction(share) * parts > Fraction(total):

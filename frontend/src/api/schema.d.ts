@@ -2541,21 +2541,22 @@ export interface components {
          * BlackBoxAnswer
          * @description What leaves: one number a coordinate, with an interval for the noise alone.
          *
-         *     The interval does not cover how far the mean over blocks is from the function of all the data.
+         *     The interval does not cover how far the mean or median over blocks is from the function of all
+         *     the data.
          */
         BlackBoxAnswer: {
             /**
              * Aggregate
              * @default mean
-             * @constant
+             * @enum {string}
              */
-            aggregate: "mean";
+            aggregate: "mean" | "median";
             /** Blocks */
             blocks: number;
             /** Confidence */
             confidence: number;
             /** High */
-            high: number[];
+            high?: number[] | null;
             /**
              * Kind
              * @default black_box
@@ -2563,9 +2564,14 @@ export interface components {
              */
             kind: "black_box";
             /** Low */
-            low: number[];
+            low?: number[] | null;
             /** Noise */
             noise: components["schemas"]["Noise"][];
+            /** Ranks */
+            ranks?: [
+                number,
+                number
+            ][] | null;
             /** Released */
             released: (number | string)[];
             /** Values */
@@ -2573,9 +2579,15 @@ export interface components {
         };
         /**
          * BlackBoxAsk
-         * @description A function to run on blocks of a dataset's units, and how private their mean must be.
+         * @description A function to run on blocks of a dataset's units, and how private what leaves must be.
          */
         BlackBoxAsk: {
+            /**
+             * Aggregate
+             * @default mean
+             * @enum {string}
+             */
+            aggregate: "mean" | "median";
             /**
              * Alias
              * @default df
@@ -2625,9 +2637,9 @@ export interface components {
             /**
              * Aggregate
              * @default mean
-             * @constant
+             * @enum {string}
              */
-            aggregate: "mean";
+            aggregate: "mean" | "median";
             /** Blocks */
             blocks: number;
             /** Claimed */
@@ -2673,6 +2685,12 @@ export interface components {
         };
         /** BlackBoxRequestCreate */
         BlackBoxRequestCreate: {
+            /**
+             * Aggregate
+             * @default mean
+             * @enum {string}
+             */
+            aggregate: "mean" | "median";
             /**
              * Alias
              * @default df
@@ -2856,13 +2874,16 @@ export interface components {
         /**
          * Claimed
          * @description The privacy parameter that a primitive's charge was worked out from.
+         *
+         *     range: bounded range, of a choice by the exponential mechanism. It is an epsilon, and costs less
+         *     than other mechanisms of that epsilon: value²/8 as a rho.
          */
         Claimed: {
             /**
              * Kind
              * @enum {string}
              */
-            kind: "epsilon" | "rho";
+            kind: "epsilon" | "rho" | "range";
             /** Value */
             value: number;
         };
@@ -3372,7 +3393,8 @@ export interface components {
         };
         /**
          * EpsilonTarget
-         * @description Pure differential privacy for the whole query: discrete Laplace noise.
+         * @description Pure differential privacy for the whole query: discrete Laplace noise, or for a median the
+         *     exponential mechanism.
          */
         EpsilonTarget: {
             /** Epsilon */
@@ -3404,6 +3426,8 @@ export interface components {
             measure: string;
             /** Plus Minus */
             plus_minus: number;
+            /** Ranks */
+            ranks?: number | null;
         };
         /**
          * Finding
@@ -4156,16 +4180,17 @@ export interface components {
         };
         /**
          * Noise
-         * @description The noise on one primitive, in its stored (fixed-point) units.
+         * @description The noise on one primitive, in its stored (fixed-point) units, or in one choice.
          *
          *     discrete_laplace: P[x] ∝ exp(−|x|/scale). discrete_gaussian: P[x] ∝ exp(−x²/(2·scale²)).
+         *     exponential: a candidate of score u is chosen with P ∝ exp(−u/scale).
          */
         Noise: {
             /**
              * Mechanism
              * @enum {string}
              */
-            mechanism: "discrete_laplace" | "discrete_gaussian";
+            mechanism: "discrete_laplace" | "discrete_gaussian" | "exponential";
             /** Scale */
             scale: number;
         };
@@ -4305,6 +4330,7 @@ export interface components {
          *
          *     All of it is public, and none of it may come from the private data. `steps`: into how many
          *     equal steps the range of each number is divided; what a block returns counts as the nearest.
+         *     A median takes no more than 4096, and 1000 unless others are asked for.
          */
         OutputVector: {
             /** Lower */
@@ -5094,7 +5120,8 @@ export interface components {
         };
         /**
          * RhoTarget
-         * @description Zero-concentrated differential privacy for the whole query: discrete Gaussian noise.
+         * @description Zero-concentrated differential privacy for the whole query: discrete Gaussian noise, or for a
+         *     median the exponential mechanism.
          */
         RhoTarget: {
             /**

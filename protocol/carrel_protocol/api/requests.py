@@ -73,15 +73,18 @@ class ExpectedError(Received):
     plus_minus: float
     confidence: float
     expected: bool
+    ranks: int | None = None
+    """For a median: how many values it is of, among which `plus_minus` counts ranks. None where it
+    is in the measure's own unit."""
 
 
 class Price(Received):
     """What a question costs and what it would leave, before anything is asked."""
 
     epsilon: float | None
-    """The sum over primitives, when noise is discrete Laplace."""
+    """The sum over primitives, when each is private by an epsilon."""
     rho: float | None
-    """The sum over primitives, when noise is discrete Gaussian."""
+    """The sum over primitives, when each is private by a rho."""
     costs: tuple[int, int]
     """At the account's two orders, in nano-units, minimum charge included."""
     share: float

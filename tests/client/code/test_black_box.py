@@ -70,6 +70,57 @@ def test_from_the_asking_to_the_numbers(online: Online) -> None:
     assert again.cost.share == 0
 
 
+def test_a_median_is_asked_for_priced_and_shown_by_ranks(online: Online) -> None:
+    free = carrel.Vector(2, lower=0, upper=[100, 1])
+    work = boxed(online, output=free, aggregate="median", blocks=100, epsilon=4.0)
+    assert work.output.steps == 1000
+    price = work.price()
+    assert price.plus_minus == {"[0]": 9, "[1]": 9}
+    assert "± 9 of 100 ranks" in str(price)
+    assert "± 9 of 100 ranks" in repr(price)
+    assert "median over 100 blocks of shares() of shares.py" in str(price)
+    with pytest.raises(carrel.CarrelError, match="ask with epsilon or rho"):
+        work.price(epsilon=None, within=1.0)
+    with pytest.raises(carrel.CarrelError, match="at most 4097 points"):
+        boxed(
+            online, output=carrel.Vector(2, lower=0, upper=1, steps=5000), aggregate="median"
+        ).price()
+    with pytest.raises(carrel.InvalidInput, match="aggregate"):
+        boxed(online, aggregate="mode").price()
+    boxes = Boxes(online.code, admit(online.code.app, "boxer", "black_box"))
+    request = work.submit("how old most are")
+    shown = online.reviewer.requests[request.id]
+    assert "the median over 100 blocks" in str(shown)
+    shown.approve()
+    job = boxes.claim(request.refresh().data.model_dump(mode="json"))
+    assert job.content.aggregate == "median"
+    assert job.content.output.steps == 1000
+    answer = {
+        "aggregate": "median",
+        "blocks": 100,
+        "values": [41.5, 0.25],
+        "ranks": [[41, 60], [41, 60]],
+        "confidence": 0.95,
+        "noise": [each.model_dump() for each in job.content.noise],
+        "released": [415, 250],
+    }
+    body = {"kind": "black_box", "claim_token": job.claim_token, "epoch": job.epoch}
+    took = {"answer": answer, "cpu_ms": 10.0, "wall_ms": 20.0}
+    assert boxes.worker.post(f"{job.run_id}/succeeded", body | took).is_success
+    boxes.due(job.run_id)
+    result = request.wait(30, progress=False)
+    assert list(result) == [41.5, 0.25]
+    assert result.aggregate == "median"
+    assert (result.low, result.high) == (None, None)
+    assert result.ranks == ((41, 60), (41, 60))
+    assert "median over 100 blocks" in repr(result)
+    for text in (str(result), result._repr_html_()):
+        assert "median over blocks" in text
+        assert "from rank" in text
+        assert "60" in text
+        assert "how far those are from each other is not known" in text
+
+
 @pytest.mark.parametrize(
     ("returned", "counts"),
     [([50, 2.0], [50.0, 1.0]), ([-3, 0.5], [0.0, 0.5]), ([50], None), ("text", None), (None, None)],

@@ -214,6 +214,7 @@ def test_asked_twice_it_is_paid_once(boxes: Boxes) -> None:
     for other in (
         {"blocks": 6},
         {"output": VECTOR | {"steps": 999}},
+        {"aggregate": "median"},
         {"output": VECTOR | {"upper": [100, 2]}},
         {"target": {"kind": "epsilon", "epsilon": 0.9}},
         {"parameters": {"age_from": 19}},
@@ -227,7 +228,7 @@ def test_a_failure_looks_like_a_run_until_its_time_and_stays_charged(boxes: Boxe
     code = boxes.code
     request = boxes.queued()
     job = boxes.claim(request)
-    body = {"claim_token": job.claim_token, "epoch": job.epoch, "reason": "unit 17 is there"}
+    body = {"claim_token": job.claim_token, "epoch": job.epoch, "reason": "person_x is there"}
     assert boxes.worker.post(f"{job.run_id}/failed", body).is_success
     shown = code.run(job.run_id)
     assert (shown["state"], shown["finished_at"]) == ("running", None)
@@ -239,7 +240,7 @@ def test_a_failure_looks_like_a_run_until_its_time_and_stays_charged(boxes: Boxe
     boxes.due(job.run_id)
     shown = code.run(job.run_id, wait=5)
     assert shown["state"] == "failed"
-    assert "17" not in json.dumps(shown)
+    assert "person_x" not in json.dumps(shown)
     assert boxes.spent() == [("reserve", 2), ("settle", 2)]
     assert boxes.price()["asked_before"] is None  # a failure is not remembered
 
@@ -326,6 +327,8 @@ def test_with_a_worker_of_its_own_policy_may_approve(boxes: Boxes) -> None:
         ({"entry": {"kind": "function", "path": "other.py", "name": "work"}}, "none of the files"),
         ({"blocks": 1}, "blocks"),
         ({"blocks": 1001}, "blocks"),
+        ({"aggregate": "median", "output": VECTOR | {"steps": 4097}}, "at most 4097 points"),
+        ({"aggregate": "mode"}, "aggregate"),
         ({"output": {"lower": [0], "upper": [0]}}, "steps"),
         ({"output": {"lower": [0], "upper": [1, 2]}}, "lower bounds"),
         ({"output": {"lower": [1e14], "upper": [1e14 + 1], "steps": 2**24}}, "steps"),
@@ -386,6 +389,7 @@ SWAPS: dict[str, Callable[[dict[str, Any]], None]] = {
     "blocks": lambda c: c.update(blocks=4),
     "bounds": lambda c: c["output"].update(upper=[100, 1.5]),
     "steps": lambda c: c["output"].update(steps=2000),
+    "aggregate": lambda c: c.update(aggregate="median"),
     "noise": lambda c: c["noise"][0].update(scale=1.0),
     "mechanism": lambda c: c["noise"][0].update(mechanism="discrete_gaussian"),
     "claim": lambda c: c["claimed"][0].update(value=5.0),

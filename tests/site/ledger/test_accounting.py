@@ -21,6 +21,7 @@ from carrel_site.ledger.accounting import (
     Limits,
     admits,
     at_least_minimum,
+    bounded_range_cost,
     counts_within,
     epsilon_of,
     gaussian_cost,
@@ -86,6 +87,56 @@ def test_a_pure_event_costs_its_formula_and_no_less(order_milli: int, epsilon: f
         ours = pure_cost(epsilon, order_milli)
         assert exact <= ours < exact + Decimal("1.01") + exact * Decimal("1e-4") * (epsilon > 1)
         assert ours <= math.ceil(Fraction(epsilon) * NANO)
+
+
+@given(
+    st.lists(st.integers(0, 8), min_size=2, max_size=12),
+    st.integers(0, 8),
+    st.floats(0.02, 50),
+    st.sampled_from(ORDERS),
+)
+@settings(max_examples=400)
+def test_a_choice_costs_no_less_than_its_divergence(
+    points: list[int], other: int, eta: float, order_milli: int
+) -> None:
+    """Medians by the exponential mechanism, of neighbours: one value substituted by another."""
+
+    def probabilities(values: list[int]) -> list[Decimal]:
+        half = len(values) // 2
+        scores = [
+            max(0, sum(v < c for v in values) - half, sum(v > c for v in values) - half)
+            for c in range(9)
+        ]
+        weights = [(-score * Decimal(eta) / 2).exp() for score in scores]  # scale = 2/η
+        return [weight / sum(weights) for weight in weights]
+
+    with localcontext(prec=60, Emax=10**9, Emin=-(10**9)):
+        order = Decimal(order_milli) / MILLI
+        ours = bounded_range_cost(eta, order_milli)
+        one, two = probabilities(points), probabilities([other, *points[1:]])
+        for p, q in ((one, two), (two, one)):
+            terms = (order * a.ln() + (1 - order) * b.ln() for a, b in zip(p, q, strict=True))
+            moment = sum((term.exp() for term in terms), Decimal(0))
+            assert moment.ln() / (order - 1) * NANO <= ours + Decimal("1e-6")
+
+
+@pytest.mark.parametrize("order_milli", ORDERS)
+@pytest.mark.parametrize("eta", EPSILONS)
+def test_a_choice_costs_what_two_outcomes_of_its_range_do_at_most_or_nearly(
+    order_milli: int, eta: float
+) -> None:
+    """No more than a pure epsilon does, nor than its rho; where both are far off, by the first."""
+    ours = bounded_range_cost(eta, order_milli)
+    assert ours <= pure_cost(eta, order_milli)
+    assert ours <= zcdp_cost(Fraction(eta) ** 2 / 8, order_milli)
+    assert ours in (pure_cost(eta, order_milli), zcdp_cost(Fraction(eta) ** 2 / 8, order_milli))
+    with localcontext(prec=60, Emax=10**9, Emin=-(10**9)):
+        # Two outcomes whose odds move from e^(−η/2) to e^(η/2): a mechanism of this range.
+        order, grown = Decimal(order_milli) / MILLI, (Decimal(eta) / 2).exp()
+        p = grown / (1 + grown)
+        q = 1 - p
+        moment = p**order * q ** (1 - order) + q**order * p ** (1 - order)
+        assert moment.ln() / (order - 1) * NANO <= ours + Decimal("1e-6")
 
 
 @pytest.mark.parametrize("order", [2, 5, 13, 64, 172])

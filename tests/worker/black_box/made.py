@@ -65,7 +65,9 @@ def content(
     """Priced by hand: the least noise that a coordinate's share of epsilon or rho allows."""
     vector = vector or output()
     n = vector.length
-    if rho is None:
+    if changes.get("aggregate") == "median":
+        noise, claimed = choice(rho, epsilon, n)
+    elif rho is None:
         noise = Noise(mechanism="discrete_laplace", scale=vector.steps * n / epsilon)
         claimed = Claimed(kind="epsilon", value=epsilon / n)
     else:
@@ -101,6 +103,15 @@ def content(
         "claimed": (claimed,) * n,
     }
     return BlackBoxContent(**(asked | changes))
+
+
+def choice(rho: float | None, epsilon: float, parts: int) -> tuple[Noise, Claimed]:
+    """Of a median: a choice of bounded range epsilon, or of its own rho."""
+    if rho is None:
+        noise = Noise(mechanism="exponential", scale=2 * parts / epsilon)
+        return noise, Claimed(kind="range", value=epsilon / parts)
+    noise = Noise(mechanism="exponential", scale=(parts / (2 * rho)) ** 0.5 * (1 + 1e-12))
+    return noise, Claimed(kind="rho", value=rho / parts)
 
 
 def returned(value: Any) -> Outcome:

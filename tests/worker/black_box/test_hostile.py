@@ -1,8 +1,9 @@
 """Functions that do something else on one person's block, in real sandboxes, with and without them.
 
 Everything is drawn alike for the two datasets but for that person. What is looked at is all that
-noise is added to, and all that the schedule shows: so nothing here is left to chance. That the
-noise then hides a difference of one range is tested in `test_sums`, with its false-alarm rate.
+noise is added to or a median is chosen from, and all that the schedule shows: so nothing here is
+left to chance. That the noise then hides a difference of one range, or of one value, is tested in
+`test_sums` and `test_medians`, with their false-alarm rates.
 """
 
 import os
@@ -13,9 +14,11 @@ import numpy as np
 import pytest
 
 from carrel_protocol.black_box import BlackBoxContent
+from carrel_protocol.median import Choice
 from carrel_worker import environments
 from carrel_worker.black_box_job import NotRunnable, _rehearse, _runner
-from carrel_worker.executors.black_box.execute import exact_sums
+from carrel_worker.executors.black_box.execute import block_points
+from carrel_worker.executors.black_box.medians import scores
 from carrel_worker.executors.black_box.schedule import Schedule
 from carrel_worker.sandbox import EnvironmentDir, Outcome, Sandbox, SandboxError, Tier, probe
 from tests.worker.black_box.made import Clock, content, stored
@@ -99,7 +102,8 @@ class Run:
             return outcome
 
         schedule = Schedule(clock.now + 1, asked.slot_seconds(), clock.read, clock.sleep)
-        self.sums = exact_sums(asked, run, schedule)
+        self.points = block_points(asked, run, schedule)
+        self.sums = [sum(points) for points in self.points]
         self.ended = clock.now
 
 
@@ -132,6 +136,13 @@ def test_one_persons_block_cannot_show_more_than_its_range(
     moved = [a - b for a, b in zip(found.sums, elsewhere, strict=True)]
     assert moved == ([steps, 0] if misdeed == "returns its best" else [steps // 2] * 2)
     assert all(abs(a - b) <= steps for a, b in zip(found.sums, innocent.sums, strict=True))
+    # A median's scores, of all the grid's points, move by one, and by two from each other.
+    choice = Choice(candidates=steps + 1)
+    for here, there in zip(found.points, innocent.points, strict=True):
+        assert here[1:] == there[1:]  # one point is substituted
+        shift = scores(here, steps) - scores(there, steps)
+        assert np.abs(shift).max() <= choice.sensitivity
+        assert shift.max() - shift.min() <= choice.range
     # And the times are the same to the last bit.
     assert found.began == innocent.began
     assert found.ended == innocent.ended

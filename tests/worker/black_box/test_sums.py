@@ -19,7 +19,7 @@ from scipy.stats import beta
 
 from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.privacy import Claimed, Noise
-from carrel_worker.executors.black_box.execute import check, exact_sums, release
+from carrel_worker.executors.black_box.execute import block_points, check, release
 from carrel_worker.executors.black_box.schedule import Schedule
 from carrel_worker.executors.black_box.values import counted, default
 from carrel_worker.mechanisms.noise import NoiseTooSmall
@@ -32,7 +32,8 @@ Block = tuple[tuple[int, ...], ...]
 
 def sums_of(asked: BlackBoxContent, run: Callable[[int], Outcome]) -> list[int]:
     clock = Clock()
-    return exact_sums(asked, run, Schedule(0.0, asked.slot_seconds(), clock.read, clock.sleep))
+    schedule = Schedule(0.0, asked.slot_seconds(), clock.read, clock.sleep)
+    return [sum(points) for points in block_points(asked, run, schedule)]
 
 
 # What a block counts as
@@ -201,7 +202,7 @@ def test_with_another_unit_all_coordinates_move_within_their_ranges(data: st.Dat
 def test_released_sums_have_the_priced_noise(epsilon: float, rho: float | None) -> None:
     asked = content(epsilon=epsilon, rho=rho, vector=output(length=2, steps=10))
     check(asked)
-    drawn = np.array([release(asked, [17, 33]).released for _ in range(4000)], np.int64)
+    drawn = np.array([release(asked, [[17], [33]]).released for _ in range(4000)], np.int64)
     drawn -= [17, 33]
     for place in range(2):
         assert_follows(asked.noise[place], drawn[:, place])
@@ -216,7 +217,7 @@ def test_a_neighbours_answers_are_as_likely_up_to_epsilon() -> None:
     asked = content(epsilon=1.0, vector=output(length=1, steps=20), blocks=4)
 
     def answers(total: int) -> np.ndarray[Any, Any]:
-        return np.array([release(asked, [total]).released[0] for _ in range(n)], np.int64)
+        return np.array([release(asked, [[total]]).released[0] for _ in range(n)], np.int64)
 
     near, far = answers(40), answers(60)
 
@@ -253,17 +254,17 @@ def test_noise_below_what_was_priced_is_refused(noise: Noise, claimed: Claimed) 
     with pytest.raises(NoiseTooSmall):
         check(asked)
     with pytest.raises(NoiseTooSmall):
-        release(asked, [0, 0])
+        release(asked, [[0], [0]])
 
 
 def test_an_answer_is_the_mean_in_its_own_unit_with_an_interval_inside_the_bounds() -> None:
     asked = content(epsilon=1e4, blocks=4)
-    answer = release(asked, [2000, 0])
+    answer = release(asked, [[2000], [0]])
     assert answer.values[0] == pytest.approx(50, abs=0.1)
     assert 0 <= answer.low[1] <= answer.values[1] <= answer.high[1] < 1
     assert answer.noise == asked.noise
     assert answer.blocks == 4
-    wide = release(content(epsilon=1e-3, blocks=4), [2000, 2000])
+    wide = release(content(epsilon=1e-3, blocks=4), [[2000], [2000]])
     assert (wide.low, wide.high) == ((0.0, 0.0), (100.0, 100.0))
 
 

@@ -31,8 +31,8 @@ class RunningWorker:
 
     def main_and_children(self) -> tuple[int, set[int]]:
         """Pids of Celery's main process, which a guard stands above, and of its children."""
-        (main,) = _children(self.program.pid)
-        return main, _children(main)
+        (main,) = _of_celery(self.program.pid)
+        return main, _of_celery(main)
 
     def stop(self) -> None:
         self.broker.close()
@@ -42,9 +42,18 @@ class RunningWorker:
         return self.log.read_text().count("child ready") if self.log.exists() else 0
 
 
-def _children(pid: int) -> set[int]:
+def _of_celery(pid: int) -> set[int]:
+    """Its children, without the sandboxes that it probes, and which their guard adopts."""
     below = descendants(pid)
-    return below - {lower for child in below for lower in descendants(child)}
+    children = below - {lower for child in below for lower in descendants(child)}
+    return {child for child in children if b"celery" in _command(child)}
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def start_worker(

@@ -66,25 +66,68 @@ def test_blocks_run_in_their_slots_and_a_noisy_mean_leaves(worker: RunningWorker
     assert took >= lead_seconds(made.SCHEMA.size.rows) + asked.schedule_seconds()
 
 
+def test_a_median_leaves_where_one_was_approved(worker: RunningWorker) -> None:
+    """One of the two blocks fails, whichever it is that somebody is in."""
+    text = "def work(df):\n    assert 20 not in set(df['age'])\n    return [80]\n"
+    vector = made.output(length=1)
+    asked = made.content(text, vector=vector, aggregate="median", **EXACT)
+    run = worker.send(worker.site.add(job(worker.storage, asked)), "black_box")
+    event = worker.site.wait_for(run, "succeeded", 204, 120)
+    answer = BlackBoxSucceeded.model_validate(
+        {"claim_token": "", "epoch": 1, **event.body} | {"kind": "black_box"}
+    ).answer
+    # Of two values every point from one to the other is a median: the failure's middle, and 80.
+    assert answer.aggregate == "median"
+    assert 50 <= answer.values[0] <= 80
+    assert answer.ranks == ((1, 2),)
+    assert (answer.low, answer.high) == (None, None)
+
+
 def test_what_is_not_what_was_approved_does_not_run(worker: RunningWorker) -> None:
     asked = made.content(SIZES, **EXACT)
     weak = asked.model_copy(update={"noise": (asked.noise[0], made.content(epsilon=1e9).noise[0])})
-    for reason, body in {
-        "ContentChanged": job(worker.storage, asked, content_hash="0" * 64),
-        "NoiseTooSmall": job(worker.storage, weak),
-        "OtherMechanism": job(worker.storage, asked.model_copy(update={"mechanism_version": 99})),
-        "EnvironmentChanged": job(
-            worker.storage,
-            asked.model_copy(
-                update={"environment": asked.environment.model_copy(update={"lock_hash": "0" * 64})}
+    median = made.content(SIZES, aggregate="median", **EXACT)
+    hurried = median.model_copy(
+        update={"noise": (made.content(aggregate="median", epsilon=1e9).noise[0],) * 2}
+    )
+    for reason, body in [
+        ("ContentChanged", job(worker.storage, asked, content_hash="0" * 64)),
+        (
+            "ContentChanged",  # the same, but for what leaves
+            job(
+                worker.storage,
+                median.model_copy(update={"aggregate": "mean"}),
+                content_hash=median.content_hash(),
             ),
         ),
-        "DigestMismatch": job(
-            worker.storage,
-            asked,
-            data=grant(worker.storage, "versions/ver_people") | {"digest": "0" * 64},
+        ("NoiseTooSmall", job(worker.storage, weak)),
+        ("NoiseTooSmall", job(worker.storage, hurried)),
+        ("NoiseTooSmall", job(worker.storage, median.model_copy(update={"aggregate": "mean"}))),
+        ("NoiseTooSmall", job(worker.storage, asked.model_copy(update={"aggregate": "median"}))),
+        (
+            "OtherMechanism",
+            job(worker.storage, asked.model_copy(update={"mechanism_version": 99})),
         ),
-    }.items():
+        (
+            "EnvironmentChanged",
+            job(
+                worker.storage,
+                asked.model_copy(
+                    update={
+                        "environment": asked.environment.model_copy(update={"lock_hash": "0" * 64})
+                    }
+                ),
+            ),
+        ),
+        (
+            "DigestMismatch",
+            job(
+                worker.storage,
+                asked,
+                data=grant(worker.storage, "versions/ver_people") | {"digest": "0" * 64},
+            ),
+        ),
+    ]:
         assert reason in refused(worker, body)
 
 

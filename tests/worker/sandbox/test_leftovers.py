@@ -1,5 +1,6 @@
 """Two hundred runs queued at once leave no process, mount, cgroup, file or descriptor."""
 
+import gc
 import os
 import tempfile
 import threading
@@ -36,6 +37,7 @@ RUNS = 200
 
 def _there() -> dict[str, set[str] | int]:
     """Of this process alone: others on the machine come and go."""
+    gc.collect()  # what earlier tests left behind goes now, not midway
     found, own = cgroups.places(), f"carrel-sandbox-{os.getpid()}-"
     groups = {p for parent in (found.memory, found.pids) for p in parent.iterdir()} if found else ()
     return {

@@ -56,4 +56,6 @@ def _sampler(noise: Noise) -> Any:
     domain = dp.vector_domain(dp.atom_domain(T=dp.i64))
     if noise.mechanism == "discrete_laplace":
         return dp.m.make_laplace(domain, dp.l1_distance(T=dp.i64), scale=noise.scale)
+    if noise.mechanism != "discrete_gaussian":
+        raise ValueError(f"{noise.mechanism} noise is added to nothing")
     return dp.m.make_gaussian(domain, dp.l2_distance(T=dp.i64), scale=noise.scale)

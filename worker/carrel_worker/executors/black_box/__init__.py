@@ -1,1 +1,1 @@
-"""Private black boxes: any function on random blocks of units, of which a noisy mean leaves."""
+"""Private black boxes: any function on random blocks of units; a mean or median leaves."""

@@ -1,10 +1,13 @@
 """A black box, from what was approved to what is released."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from carrel_protocol.black_box import BlackBoxAnswer, BlackBoxContent
+from carrel_protocol.median import rank_half_width, rank_interval
+from carrel_worker.executors.black_box.medians import scores
 from carrel_worker.executors.black_box.schedule import Schedule
 from carrel_worker.executors.black_box.values import counted, default
+from carrel_worker.mechanisms.choice import check_choice, choose
 from carrel_worker.mechanisms.distributions import half_width
 from carrel_worker.mechanisms.noise import add_noise, check_noise
 from carrel_worker.sandbox import Outcome
@@ -18,21 +21,26 @@ def check(content: BlackBoxContent) -> None:
 
     The sensitivities are worked out again here, before anything is read.
     """
-    for primitive, noise, claimed in zip(
-        content.output.primitives(), content.noise, content.claimed, strict=True
-    ):
+    priced = zip(content.noise, content.claimed, strict=True)
+    if content.aggregate == "median":
+        for choice, (noise, claimed) in zip(content.output.choices(), priced, strict=True):
+            check_choice(choice, noise, claimed)
+        return
+    for primitive, (noise, claimed) in zip(content.output.primitives(), priced, strict=True):
         check_noise(primitive, noise, claimed)
 
 
-def exact_sums(content: BlackBoxContent, run_block: RunBlock, schedule: Schedule) -> list[int]:
-    """The sum over blocks of each coordinate, in steps of the grid: before noise, and private.
+def block_points(
+    content: BlackBoxContent, run_block: RunBlock, schedule: Schedule
+) -> list[list[int]]:
+    """For each coordinate what every block counts as, in steps of the grid: private, all of it.
 
     Each block's run begins with a slot, and the last slot has ended on return. Whatever goes wrong
     with a block, the sandbox's own trouble too, it counts as every other failure does, so that no
     block's run decides whether there is an answer.
     """
     output = content.output
-    sums = [0] * output.length
+    found: list[list[int]] = [[] for _ in range(output.length)]
     for number in range(content.blocks):
         schedule.begin()
         try:
@@ -40,14 +48,21 @@ def exact_sums(content: BlackBoxContent, run_block: RunBlock, schedule: Schedule
         except Exception:  # noqa: BLE001 (see above)
             points = default(output)
         for place, point in enumerate(points):
-            sums[place] += point
+            found[place].append(point)
     schedule.end()
-    return sums
+    return found
 
 
-def release(content: BlackBoxContent, sums: list[int]) -> BlackBoxAnswer:
-    """Add each coordinate's noise to its sum, and say what that is as a mean."""
+def release(content: BlackBoxContent, points: Sequence[Sequence[int]]) -> BlackBoxAnswer:
+    """What leaves of the blocks' points, a row for each coordinate."""
     check(content)
+    if content.aggregate == "median":
+        return _medians(content, points)
+    return _means(content, [sum(row) for row in points])
+
+
+def _means(content: BlackBoxContent, sums: list[int]) -> BlackBoxAnswer:
+    """Each coordinate's sum with its noise, and what that is as a mean."""
     output, blocks = content.output, content.blocks
     noisy = [add_noise([total], noise)[0] for total, noise in zip(sums, content.noise, strict=True)]
     del sums
@@ -67,4 +82,31 @@ def release(content: BlackBoxContent, sums: list[int]) -> BlackBoxAnswer:
         confidence=content.confidence,
         noise=content.noise,
         released=tuple(v if abs(v) < _LARGEST_NUMBER else str(v) for v in noisy),
+    )
+
+
+def _medians(content: BlackBoxContent, points: Sequence[Sequence[int]]) -> BlackBoxAnswer:
+    """A point of the grid for each coordinate, chosen privately as near to a median as it may be.
+
+    Its interval counts ranks, and follows from the noise alone: where the blocks' values are, no
+    interval may tell.
+    """
+    output, blocks = content.output, content.blocks
+    chosen = tuple(
+        choose(scores(row, output.steps), noise)
+        for row, noise in zip(points, content.noise, strict=True)
+    )
+    return BlackBoxAnswer(
+        aggregate="median",
+        blocks=blocks,
+        values=tuple(output.point(place, point) for place, point in enumerate(chosen)),
+        ranks=tuple(
+            rank_interval(
+                rank_half_width(noise.scale, output.steps, blocks, content.confidence), blocks
+            )
+            for noise in content.noise
+        ),
+        confidence=content.confidence,
+        noise=content.noise,
+        released=chosen,
     )

@@ -115,10 +115,10 @@ function Free({ request }: { request: string }) {
 function Errors({ price }: { price: Price }) {
   return (
     <ul className={classes.errors} aria-label="Expected error">
-      {price.expected_errors.map(({ measure, plus_minus, confidence, expected }) => (
+      {price.expected_errors.map(({ measure, plus_minus, confidence, expected, ranks }) => (
         <li key={measure}>
           <code>{measure}</code>
-          <span className={classes.within}>± {formatError(plus_minus)}</span>
+          <span className={classes.within}>± {ranks ? `${plus_minus} of ${ranks} ranks` : formatError(plus_minus)}</span>
           <span className={classes.hint}>
             {expected
               ? `expected, for as many rows as the owner declared, at ${formatShare(confidence)}`
