@@ -82,11 +82,12 @@ class Mode:
     tier: Tier
     warm: bool = False
     cgroup: bool = True
+    gpu: bool = False
 
     @property
     def word(self) -> str:
         extra = (" warm" if self.warm else "") + ("" if self.cgroup else ", no cgroup")
-        return self.tier.word + extra
+        return self.tier.word + extra + (", gpu" if self.gpu else "")
 
     @classmethod
     def named(cls, word: str) -> "Mode":
@@ -215,6 +216,7 @@ def sandbox(mode: Mode, staging: Path) -> Iterator[tuple[Sandbox, EnvironmentDir
             warm=1 if mode.warm else 0,
             staging=[staging],
             cgroup=mode.cgroup,
+            gpu=0 if mode.gpu else None,
         )
     except SandboxError as error:
         raise Unavailable(str(error)) from error
@@ -235,6 +237,7 @@ def outcome(
         environment=packages,
         limits=RunLimits.model_validate({**LIMITS, **OTHERWISE.get(name, {})}),
         parameters={**outside.parameters, "namespaces": mode.tier is Tier.BUBBLEWRAP},
+        gpu=mode.gpu,
     )
     return made.run(program, [Mount(outside.data / "df", "df")])
 

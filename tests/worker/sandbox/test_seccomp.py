@@ -49,7 +49,7 @@ def refused(number: int) -> int:
 
 
 def test_what_is_named_is_allowed_and_nothing_else(machine: str) -> None:
-    named = set(NUMBERS[machine].values())
+    named = set(NUMBERS[machine].values()) - {NUMBERS[machine]["memfd_create"]}
     for number in range(1200):
         got = answer(machine, number)
         if number not in named:
@@ -148,6 +148,24 @@ def test_what_is_closed_up_opens_starts_and_connects_nothing(machine: str) -> No
     assert _judge(closed, machine, "clone3") == refused(errno.ENOSYS)
     for name in ("read", "write", "pwrite64", "futex", "brk", "exit_group"):
         assert _judge(closed, machine, name) == ALLOW
+
+
+def test_with_a_gpu_there_are_its_drivers_calls_and_unmapped_memory(machine: str) -> None:
+    usual, gpu = (seccomp.compile_filter(machine, gpu=each) for each in (False, True))
+    driver = (0xC020462A, 0xC00846D6, 0x46, 1, 75, 0x30000001, 0x30000002)
+    for command in driver:
+        assert _judge(gpu, machine, "ioctl", 3, command) == ALLOW, hex(command)
+        assert _judge(usual, machine, "ioctl", 3, command) == refused(errno.EPERM), hex(command)
+    for command in (0x5412, 0x541C, 0x40086602, 0x80045430, 0xAE01, 0x30000003, 0x8946, 0x101):
+        assert _judge(gpu, machine, "ioctl", 3, command) == refused(errno.EPERM), hex(command)
+    assert _judge(gpu, machine, "ioctl", 3, 0x5401) == ALLOW
+    assert _judge(gpu, machine, "memfd_create") == ALLOW
+    assert _judge(gpu, machine, "mmap", 0, 9, 3, 0x21) == ALLOW
+    assert _judge(gpu, machine, "fcntl", 3, 1033) == ALLOW
+    for command in (5, 6, 37, 1024):
+        assert _judge(gpu, machine, "fcntl", 3, command) == refused(errno.EPERM)
+    for name in set(NUMBERS[machine]) - {"ioctl", "memfd_create", "mmap", "fcntl"}:
+        assert _judge(gpu, machine, name) == _judge(usual, machine, name), name
 
 
 def test_an_unknown_processor_has_no_filter() -> None:

@@ -149,11 +149,13 @@ class Wrapped:
         streams: Streams,
         inherited: Sequence[int],
         filtered: bytes,
+        card: tuple[str, ...] = (),
     ) -> None:
-        """`inherited`: the job's descriptor first, then the channels. `filtered`: the filter."""
+        """`inherited`: the job's descriptor first, then the channels. `filtered`: the filter.
+        `card`: the devices of a GPU."""
         filter_fd = memory_file("filter", filtered)
         try:
-            options = bubblewrap.once(environment, scratch_bytes, binds, filter_fd)
+            options = bubblewrap.once(environment, scratch_bytes, binds, filter_fd, card)
             self._process, self.pid, self._release = bwrap(
                 options,
                 [

@@ -84,6 +84,8 @@ class Program:
     """By alias, the directory below /data that `runner/tables.py` reads the table from."""
     closes: bool = False
     """Whether it may put a narrower filter of system calls on itself."""
+    gpu: bool = False
+    """Whether it is given the GPU that the sandbox was granted; without one it is not run."""
 
 
 @dataclass

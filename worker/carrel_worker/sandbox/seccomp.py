@@ -58,6 +58,9 @@ _PRCTL = (1, 2, 3, 15, 16, 23, 29, 30, 38, 39, 41, 42, 0x53564D41)
 # madvise: merging equal pages with other programs' (12) and poisoning are refused.
 _MADVISE = (0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 _STREAMS = (1, 5)  # SOCK_STREAM, SOCK_SEQPACKET: neither can send to an address
+_UNMAPPED = ("memfd_create",)
+# NVIDIA's driver numbers its ioctls by type 'F', but those of unified memory from 1, and two apart.
+_DRIVER_TYPE, _DRIVER_BELOW, _DRIVER = 0x4600, 0x100, (0x30000001, 0x30000002)
 _CLOSED = (
     *("read", "readv", "pread64", "write", "writev", "pwrite64", "lseek", "close", "fstat"),
     *("munmap", "mremap", "brk", "madvise", "futex", "set_robust_list", "rseq", "membarrier"),
@@ -74,19 +77,24 @@ _CHANGES = (
 
 
 def compile_filter(
-    machine: str | None = None, *, alone: int | None = None, closing: bool = False
+    machine: str | None = None,
+    *,
+    alone: int | None = None,
+    closing: bool = False,
+    gpu: bool = False,
 ) -> bytes:
     """The program for `machine` (default: this one), as an array of `struct sock_filter`.
 
     `alone` is the process's own number, for where it sees the host's processes and files: then it
     signals itself alone, and changes no file's mode or times. `closing`: it may put one more
-    filter on itself, such as `compile_closing`'s. Raises `UnknownMachine`.
+    filter on itself, such as `compile_closing`'s. `gpu`: it may speak to NVIDIA's driver, and have
+    memory that no process has mapped, as CUDA does. Raises `UnknownMachine`.
     """
     machine, numbers = _known(machine)
-    special = _special(alone, closing)
+    special = _special(alone, closing) | (_for_gpu() if gpu else {})
     blocks = {}
     for name in numbers:
-        if alone is not None and name in _CHANGES:
+        if (alone is not None and name in _CHANGES) or (name in _UNMAPPED and not gpu):
             continue
         answer = _refuse(_ANSWERS[name]) if name in _ANSWERS else _ALLOW
         blocks[name] = special.get(name) or [(_RETURN, 0, 0, answer)]
@@ -151,6 +159,23 @@ def _special(alone: int | None, closing: bool) -> dict[str, list[Instruction]]:
     if alone is not None:
         rules["kill"] = rules["tgkill"] = _only(0, (alone,))
     return rules
+
+
+def _for_gpu() -> dict[str, list[Instruction]]:
+    allow: Instruction = (_RETURN, 0, 0, _ALLOW)
+    return {
+        "mmap": [allow],
+        "fcntl": _only(1, (*_FCNTL, 1033)),  # F_ADD_SEALS
+        "ioctl": [
+            _low(1),
+            (_AT_LEAST, 1, 0, _DRIVER_BELOW),
+            allow,
+            (_AND, 0, 0, 0xFF00),
+            (_EQUAL, 0, 1, _DRIVER_TYPE),
+            allow,
+            *_only(1, (*_IOCTL, *_DRIVER)),
+        ],
+    }
 
 
 def _refuse(number: int) -> int:

@@ -1,7 +1,7 @@
 """A prepared program, run in the sandbox, and what it returned taken in as data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from carrel_protocol.outputs import Ending, RunReport
 from carrel_worker.executors.code.errors import BadResult, TooLarge
@@ -20,10 +20,14 @@ class Ran:
     results: tuple[Result, ...] = ()
 
 
-def run(sandbox: Sandbox, prepared: Prepared, cancelled: Callable[[], bool]) -> Ran:
+def run(
+    sandbox: Sandbox, prepared: Prepared, cancelled: Callable[[], bool], *, gpu: bool = False
+) -> Ran:
     """Run it. However the code ends, that is no error here; only the sandbox's own failures are
-    raised."""
-    outcome = sandbox.run(prepared.program, prepared.mounts, cancelled=cancelled)
+    raised. `gpu`: with the GPU that the sandbox was granted, which code that nobody read is never
+    given."""
+    program = replace(prepared.program, gpu=gpu)
+    outcome = sandbox.run(program, prepared.mounts, cancelled=cancelled)
     reader = SandboxReader(sandbox, prepared.decoders, cancelled)
     ending, message, results = _taken_in(outcome, prepared.program.limits.output_bytes, reader)
     report = RunReport(

@@ -41,7 +41,7 @@ def run(job: dict[str, Any]) -> NoReturn:
     try:
         usual_signals()
         _check_mounts(job)
-        rlimits.apply(job["limits"], job["mapped_bytes"])
+        rlimits.apply(job["limits"], job["mapped_bytes"], gpu=job["gpu"])
         # Said before the code begins, on a pipe where nothing can be unsaid: from here on every
         # end is the code's own.
         _say(job, b"started")
