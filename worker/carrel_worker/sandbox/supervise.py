@@ -291,6 +291,8 @@ class Sandbox:
                 running.release()
                 for pipe in (held.stdout, held.stderr, held.started):
                     pipe.hand_over()
+                # At once too: a short program ends before the first period does.
+                ending = watchdog.verdict(running.pid)
                 while ending is None and not running.ended(PERIOD):
                     ending = watchdog.verdict(running.pid)
             finally:
