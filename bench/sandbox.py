@@ -18,6 +18,7 @@ from pathlib import Path
 from _report import Figure, report
 
 from carrel_protocol.code import RunLimits
+from carrel_worker import environments
 from carrel_worker.sandbox import EnvironmentDir, Mount, Outcome, Program, Sandbox, drop
 
 OVERHEAD_MS = 150
@@ -75,7 +76,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
     parser.add_argument("--rounds", type=int, default=15)
     options = parser.parse_args()
-    environment = EnvironmentDir.running()
+    environment = environments.default(Path(tempfile.gettempdir(), "carrel-bench")).directory
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as base, Sandbox() as anew:
         os.chmod(base, 0o755)

@@ -3,6 +3,7 @@
 As a program: `python suite.py MODE…` prints one JSON line an attack, for another user's run.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -14,12 +15,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pydantic
-
 from carrel_protocol.code import RunLimits
+from carrel_worker import environments
 from carrel_worker.sandbox import (
     EnvironmentDir,
     Mount,
@@ -81,11 +82,12 @@ class Mode:
     tier: Tier
     warm: bool = False
     cgroup: bool = True
+    gpu: bool = False
 
     @property
     def word(self) -> str:
         extra = (" warm" if self.warm else "") + ("" if self.cgroup else ", no cgroup")
-        return self.tier.word + extra
+        return self.tier.word + extra + (", gpu" if self.gpu else "")
 
     @classmethod
     def named(cls, word: str) -> "Mode":
@@ -120,12 +122,18 @@ class Unavailable(Exception):
     """This machine or user cannot offer the mode: the message names what is missing."""
 
 
+@cache
+def _root() -> Path:
+    """For a user who may not write to what is installed: by uid, so this is no fixture's."""
+    made = Path(tempfile.mkdtemp(prefix="carrel-environments-"))
+    made.chmod(0o755)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
+
 def environment(tier: Tier) -> EnvironmentDir:
     """The running one; with the system's interpreter where the own lies out of others' reach."""
-    running = EnvironmentDir.running()
-    # Run by the system's interpreter, the packages are where this program finds them.
-    packages = (Path(pydantic.__file__).parent.parent,)
-    running = EnvironmentDir(running.name, running.interpreter, packages, running.preload)
+    running = environments.default(_root()).directory
     if tier is not Tier.LANDLOCK or drop.identity() is None:
         return running
     system = Path(f"/usr/bin/python3.{sys.version_info[1]}")
@@ -208,6 +216,7 @@ def sandbox(mode: Mode, staging: Path) -> Iterator[tuple[Sandbox, EnvironmentDir
             warm=1 if mode.warm else 0,
             staging=[staging],
             cgroup=mode.cgroup,
+            gpu=0 if mode.gpu else None,
         )
     except SandboxError as error:
         raise Unavailable(str(error)) from error
@@ -228,6 +237,7 @@ def outcome(
         environment=packages,
         limits=RunLimits.model_validate({**LIMITS, **OTHERWISE.get(name, {})}),
         parameters={**outside.parameters, "namespaces": mode.tier is Tier.BUBBLEWRAP},
+        gpu=mode.gpu,
     )
     return made.run(program, [Mount(outside.data / "df", "df")])
 

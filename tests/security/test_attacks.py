@@ -99,7 +99,7 @@ def by_another() -> dict[tuple[str, str], suite.Result] | str:
 
 
 def _interpreters() -> list[str]:
-    base = str(suite.EnvironmentDir.running().interpreter)
+    base = str(suite.EnvironmentDir.bare().interpreter)
     return [base, f"/usr/bin/python3.{sys.version_info[1]}"]
 
 

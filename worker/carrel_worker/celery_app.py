@@ -18,7 +18,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from celery import Celery, signals
 
-from carrel_worker import logs
+from carrel_worker import environments, logs
 from carrel_worker.process import ChildProcess
 from carrel_worker.settings import (
     MissingCredential,
@@ -80,6 +80,8 @@ def build(settings: WorkerSettings) -> Celery:
     def note_queues(**_: Any) -> None:
         nonlocal runs_code
         runs_code = not CODE_QUEUES.isdisjoint(app.amqp.queues.consume_from)
+        if runs_code:
+            environments.ready(settings.environments_dir)
 
     def start_child(**_: Any) -> None:
         child = ChildProcess.start(settings, credential, shutdown, runs_code=runs_code)

@@ -76,7 +76,7 @@ def _result(job: CodeJob, child: ChildProcess, stopped: Callable[[], bool]) -> R
                 earlier=earlier_releases(child.storage, job.earlier),
                 least_cell=job.least_cell,
             )
-            ran = run(child.sandbox, prepared, stopped)
+            ran = run(child.sandbox, prepared, stopped, gpu=child.settings.sandbox_gpu is not None)
             go_on(stopped)
             findings = look_at(ran.results, background)
             store(child.storage, job.target_path, ran.results)

@@ -18,16 +18,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from carrel_worker.environments import (
-    DEFAULT,
-    LOCK,
-    NAME,
-    PACKAGES,
-    imports,
-    lock_hash,
-    normal,
-    tree_digest,
-)
+from carrel_worker.environments import DEFAULT, NAME, imports, lock_hash, normal
+from carrel_worker.installed import LOCK, PACKAGES
+from carrel_worker.trees import tree_digest
 
 _PIP = (sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "--no-input", "--quiet")
 

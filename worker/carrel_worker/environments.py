@@ -1,41 +1,45 @@
 """Named sets of packages that code may run in. Nothing is installed when it runs.
 
 `default` is what this worker itself runs in: its interpreter and the packages reached from those
-that data is worked on with. Others were built ahead (`environment_build`) below one directory:
+that data is worked on with, and no others (`installed`). More were built ahead
+(`environment_build`) below one directory:
 
     NAME/LOCK_HASH/packages/   read-only to whatever runs
     NAME/LOCK_HASH/lock.json   what they are
 
-The lock is the list of packages with their versions and, for those built, their wheels' SHA-256.
-Its hash is part of what is approved, and a worker whose lock differs refuses to run. The installed
-files are compared with the digest in `lock.json` once a process, before they are first used: that
-finds damage, but who can write both files can write this worker's own packages too.
+The lock is the list of packages with their versions and the SHA-256 of their wheels or, for
+`default`, of what each RECORD says of the files. Its hash is part of what is approved, and a worker
+whose lock differs refuses to run. The files that are shown are compared with the digest in
+`lock.json` once a process, before they are first used: that finds damage, but who can write both
+files can write this worker's own packages too.
 """
 
-import hashlib
 import json
-import os
 import platform
 import re
-import stat
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+import structlog
+
 from carrel_protocol.canonical import tagged_hash
 from carrel_protocol.jobs import BuiltEnvironment
+from carrel_worker import installed
 from carrel_worker.executors.code.errors import EnvironmentChanged
+from carrel_worker.installed import LOCK, PACKAGES, Listed
 from carrel_worker.sandbox.program import EnvironmentDir
+from carrel_worker.trees import tree_digest
 
 DEFAULT = "default"
-ROOTS = ("matplotlib", "numpy", "pandas", "pyarrow", "scipy")
+ROOTS = ("matplotlib", "numpy", "pandas", "pillow", "pyarrow", "scipy")
 """What `default` offers of what is installed, with all that these need."""
-LOCK = "lock.json"
-PACKAGES = "packages"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
+_log = structlog.get_logger("carrel_worker")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -64,28 +68,62 @@ def lock_hash(locked: Iterable[str]) -> str:
     return tagged_hash("environment/1", sorted(locked))
 
 
+@dataclass(frozen=True)
+class Described:
+    """The environment that this process runs in, as far as `default` covers it."""
+
+    built: BuiltEnvironment
+    files: tuple[Listed, ...]
+
+
 @cache
-def default() -> Environment:
-    """The environment that this process runs in."""
+def described() -> Described:
+    """What `default` is, by what is installed. Raises `installed.NotCovered`."""
     found = _reached(ROOTS)
-    locked = [f"python=={platform.python_version()}"]
-    locked += [f"{normal(each.metadata['Name'])}=={each.version}" for each in found]
-    files = [Path(str(each.locate_file("."))).stat().st_mtime for each in found]
+    files = tuple(installed.listed(each, normal(each.metadata["Name"])) for each in found)
+    python = f"python=={platform.python_version()}"
+    locked = [f"{each.name}=={each.version}" for each in files]
+    pinned = [f"{n} record:{each.digest}" for n, each in zip(locked, files, strict=True)]
+    written = [(each.place).stat().st_mtime for each in files]
     built = BuiltEnvironment(
         name=DEFAULT,
-        packages=tuple(name for name in ROOTS if name in {normal(d.name) for d in found}),
-        locked=tuple(sorted(locked)),
+        packages=tuple(name for name in ROOTS if name in {each.name for each in files}),
+        locked=tuple(sorted([python, *locked])),
         imports=imports(found),
-        lock_hash=lock_hash(locked),
-        built_at=datetime.fromtimestamp(max(files, default=0.0), UTC),
+        lock_hash=lock_hash([python, *pinned]),
+        built_at=datetime.fromtimestamp(max(written, default=0.0), UTC),
     )
-    return Environment(built, EnvironmentDir.running())
+    return Described(built, files)
+
+
+def default(root: Path) -> Environment:
+    """The environment of what is installed here: the directory that shows it is made, by the
+    first who wants it, within what is installed or below `root`. Raises `EnvironmentChanged`."""
+    found = described()
+    try:
+        packages = installed.shown(found.files, found.built.lock_hash, installed.places(root))
+    except OSError as error:
+        raise EnvironmentMissing(
+            f"there is no place for what 'default' shows of the installed packages: {error}"
+        ) from error
+    here = EnvironmentDir.bare()
+    return Environment(found.built, EnvironmentDir(DEFAULT, here.interpreter, (packages,)))
+
+
+def ready(root: Path) -> None:
+    """Have `default` there before a worker's children begin, or say why it is not."""
+    try:
+        default(root)
+    except EnvironmentChanged as error:
+        _log.error("no default environment", why=f"{type(error).__name__}: {error}")
 
 
 def every(root: Path) -> list[Environment]:
     """`default`, and of each name below `root` the one that was built last. Others are passed
-    over: an unreadable lock names nothing."""
-    found = [default()]
+    over: an unreadable lock names nothing, and a `default` that cannot be shown is none."""
+    found = []
+    with suppress(EnvironmentChanged):  # whoever starts the worker was told
+        found.append(default(root))
     for directory in sorted(root.iterdir()) if root.is_dir() else ():
         named = NAME.fullmatch(directory.name) and directory.name != DEFAULT
         if not named or not directory.is_dir():
@@ -99,11 +137,11 @@ def every(root: Path) -> list[Environment]:
 def find(name: str, wanted: str, root: Path) -> Environment:
     """The environment of that name and lock. Raises `EnvironmentChanged` of the kind that fits."""
     if name == DEFAULT:
-        if default().built.lock_hash != wanted:
+        if described().built.lock_hash != wanted:
             raise EnvironmentChanged(
                 "the packages of 'default' are others than when this was approved; ask anew"
             )
-        return default()
+        return default(root)
     if not NAME.fullmatch(name) or not _HASH.fullmatch(wanted):
         raise EnvironmentMissing("no environment has such a name or lock")
     directory = root / name / wanted
@@ -137,7 +175,7 @@ def _read(directory: Path) -> Environment | None:
         return None
     if built.lock_hash != directory.name or lock["python"] != platform.python_version():
         return None
-    here = EnvironmentDir.running()
+    here = EnvironmentDir.bare()
     packages = (directory / PACKAGES,)
     return Environment(built, EnvironmentDir(built.name, here.interpreter, packages), tree)
 
@@ -156,23 +194,6 @@ def _check_tree(directory: Path, told: str) -> None:
         )
 
 
-def tree_digest(root: Path) -> str:
-    """SHA-256 over the names and contents of all files below `root`, links by where they lead."""
-    digest = hashlib.sha256()
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        links = [each for each in folders if (Path(folder) / each).is_symlink()]
-        for name in sorted([*files, *links]):
-            path = Path(folder) / name
-            if stat.S_ISLNK(path.lstat().st_mode):
-                content = b"link " + os.fsencode(path.readlink())
-            else:
-                with path.open("rb") as file:
-                    content = hashlib.file_digest(file, "sha256").digest()
-            digest.update(os.fsencode(path.relative_to(root)) + b"\0" + content + b"\n")
-    return digest.hexdigest()
-
-
 def imports(distributions: Iterable[metadata.Distribution]) -> tuple[str, ...]:
     """The modules that code may import of these, by their top-level names."""
     found: set[str] = set()
@@ -182,6 +203,8 @@ def imports(distributions: Iterable[metadata.Distribution]) -> tuple[str, ...]:
             first = path.parts[0]
             if len(path.parts) == 1 and path.suffix not in (".py", ".so"):
                 continue
+            if len(path.parts) > 1 and "." in first:
+                continue  # its libraries, or what describes it
             found.add(first.partition(".")[0])
         found.update(listed)
     return tuple(sorted(name for name in found if _MODULE.fullmatch(name) and name[0] != "_"))

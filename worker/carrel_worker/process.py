@@ -47,6 +47,7 @@ class ChildProcess:
         self.presence = Presence(self.site, self.report if runs_code else None)
         self._work: Path | None = None
         self._sandbox: Sandbox | None = None
+        self._said = False
 
     @classmethod
     def start(
@@ -81,9 +82,15 @@ class ChildProcess:
     def report(self) -> WorkerReport:
         """What this worker can run, and what holds it."""
         found = environments.every(self.settings.environments_dir)
-        return WorkerReport(
-            environments=tuple(each.built for each in found), sandbox=probe().words()
-        )
+        words = probe().words()
+        if self.settings.sandbox_gpu is not None and probe().tier > Tier.NONE:
+            with Sandbox(minimum=Tier.NONE, gpu=self.settings.sandbox_gpu) as sandbox:
+                why = sandbox.gpu_works()
+            words += "+gpu" if not why else ""
+            if why and not self._said:
+                self._said = True
+                _log.error("no GPU", why=why)
+        return WorkerReport(environments=tuple(each.built for each in found), sandbox=words)
 
     @property
     def sandbox(self) -> Sandbox:
@@ -96,7 +103,9 @@ class ChildProcess:
             granted = self.settings.storage_dir and self.settings.storage_dir / "grants"
             staging = [self.work, *([granted] if granted and granted.is_dir() else [])]
             minimum = Tier.named(self.settings.sandbox_minimum_tier)
-            self._sandbox = Sandbox(minimum=minimum, warm=1, staging=staging)
+            self._sandbox = Sandbox(
+                minimum=minimum, warm=1, staging=staging, gpu=self.settings.sandbox_gpu
+            )
         return self._sandbox
 
     @property

@@ -30,16 +30,18 @@ class WorkerSettings(BaseSettings):
     """Below it lie the environments that `carrel environment build` made."""
     sandbox_minimum_tier: Literal["none", "landlock", "bubblewrap"] = "bubblewrap"
     """Code is not run where the machine offers less: none, landlock or bubblewrap."""
+    sandbox_gpu: int | None = Field(default=None, ge=0, le=63)
+    """The number of the GPU (/dev/nvidiaN) that approved code is given; empty for none."""
     ingest_memory_bytes: int = Field(default=2 * 2**30, ge=64 * 2**20)
     """Address space of the child that parses an upload."""
     result_patience_seconds: float = Field(default=120.0, gt=0)
     """How long a result is offered to a site that cannot be reached, before it is dropped."""
     log_level: str = "INFO"
 
-    @field_validator("storage_dir", mode="before")
+    @field_validator("storage_dir", "sandbox_gpu", mode="before")
     @classmethod
     def _none(cls, value: object) -> object:
-        return value or None
+        return None if value == "" else value
 
     @field_validator("log_level")
     @classmethod

@@ -37,7 +37,8 @@ _OURS = frozenset(
 )
 """What `carrel up` decides itself."""
 _WORKERS = (
-    *("ingest_memory_bytes", "result_patience_seconds", "sandbox_minimum_tier", "log_level"),
+    *("ingest_memory_bytes", "result_patience_seconds", "log_level"),
+    *("sandbox_minimum_tier", "sandbox_gpu"),
 )
 
 

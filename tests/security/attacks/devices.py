@@ -24,6 +24,13 @@ for name in (
     "fuse",
     "vsock",
     "kmsg",
+    "nvidiactl",
+    "nvidia-uvm",
+    "nvidia0",
+    "nvidia-caps/nvidia-cap1",
+    "dri/card0",
+    "dri/renderD128",
+    "kfd",
 ):
     for mode in (os.O_RDONLY, os.O_RDWR):
         try:

@@ -88,7 +88,7 @@ def content(
         "entry": FunctionEntry(path="analysis.py", name="work"),
         "files": (SourceFile(path="analysis.py", text=text),),
         "environment": CodeEnvironment(
-            name="default", lock_hash=environments.default().built.lock_hash
+            name="default", lock_hash=environments.described().built.lock_hash
         ),
         "limits": RunLimits(
             wall_seconds=wall_seconds,

@@ -15,13 +15,13 @@ import pytest
 
 from carrel_protocol.black_box import BlackBoxContent
 from carrel_protocol.median import Choice
-from carrel_worker import environments
 from carrel_worker.black_box_job import NotRunnable, _rehearse, _runner
 from carrel_worker.executors.black_box.execute import block_points
 from carrel_worker.executors.black_box.medians import scores
 from carrel_worker.executors.black_box.schedule import Schedule
 from carrel_worker.sandbox import EnvironmentDir, Outcome, Sandbox, SandboxError, Tier, probe
 from tests.worker.black_box.made import Clock, content, stored
+from tests.worker.packages import here
 
 BLOCKS = 2
 VICTIM = 99
@@ -84,7 +84,7 @@ class Run:
         clock = Clock()
         inner = _runner(
             Sandbox(minimum=Tier.BUBBLEWRAP),
-            environments.default().directory,
+            here(),
             asked,
             table,
             directory,
@@ -138,9 +138,9 @@ def test_one_persons_block_cannot_show_more_than_its_range(
     assert all(abs(a - b) <= steps for a, b in zip(found.sums, innocent.sums, strict=True))
     # A median's scores, of all the grid's points, move by one, and by two from each other.
     choice = Choice(candidates=steps + 1)
-    for here, there in zip(found.points, innocent.points, strict=True):
-        assert here[1:] == there[1:]  # one point is substituted
-        shift = scores(here, steps) - scores(there, steps)
+    for one, other_one in zip(found.points, innocent.points, strict=True):
+        assert one[1:] == other_one[1:]  # one point is substituted
+        shift = scores(one, steps) - scores(other_one, steps)
         assert np.abs(shift).max() <= choice.sensitivity
         assert shift.max() - shift.min() <= choice.range
     # And the times are the same to the last bit.
@@ -183,8 +183,8 @@ def test_blocks_leave_nothing_for_each_other(
 
 def test_a_sandbox_that_runs_nothing_is_found_out_before_any_data() -> None:
     asked = content()
-    here = environments.default().directory
-    _rehearse(Sandbox(minimum=Tier.BUBBLEWRAP), here, asked)
-    broken = EnvironmentDir(here.name, Path("/bin/false"), here.packages)
+    real = here()
+    _rehearse(Sandbox(minimum=Tier.BUBBLEWRAP), real, asked)
+    broken = EnvironmentDir(real.name, Path("/bin/false"), real.packages)
     with pytest.raises((NotRunnable, SandboxError)):
         _rehearse(Sandbox(minimum=Tier.BUBBLEWRAP), broken, asked)

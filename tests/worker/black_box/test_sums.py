@@ -130,7 +130,7 @@ def test_a_picture_is_refused_before_anything_decodes_it(monkeypatch: pytest.Mon
     def decoder(*_: object, **__: object) -> bytes:
         raise AssertionError("a decoder was started: that takes time of its own")
 
-    monkeypatch.setattr("carrel_worker.executors.code.results.run_child", decoder)
+    monkeypatch.setattr("carrel_worker.executors.code.frames.write", decoder)
     monkeypatch.setattr("carrel_worker.executors.code.pictures.redraw", decoder)
     for kind in ("frame", "figure", "tensors"):
         assert counted(forged(blob=b"abc", kind=kind), output()) == default(output())

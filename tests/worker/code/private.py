@@ -16,11 +16,12 @@ from carrel_protocol.schema import (
 )
 from carrel_worker.executors.checks import Background, look_at
 from carrel_worker.executors.code.prepare import schema_file
-from carrel_worker.executors.code.results import Result, parse, parse_released
+from carrel_worker.executors.code.results import Result, parse_released
 from carrel_worker.sandbox.runner import tables
 from carrel_worker.sandbox.runner.convert import payload, to_items
 from carrel_worker.tables.codes import code_type
 from carrel_worker.tables.layout import new_table, open_table
+from tests.worker.code.reading import parse
 
 REGIONS = ("east", "north", "south", "west")
 SCHEMA = TableSchema(

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from carrel_protocol.outputs import TableData
-from carrel_worker.executors.code.results import Result, parse
+from carrel_worker.executors.code.results import Result
 from carrel_worker.sandbox.runner.convert import NotReturnable, payload, to_items
+from tests.worker.code.reading import parse
 
 
 def _through(value: Any, name: str = "result") -> dict[str, Result]:
@@ -162,6 +163,9 @@ class Model:
         (b"bytes", "a bytes cannot be returned"),
         ({1, 2}, "a set cannot be returned"),
         (2**53, "beyond 2^53"),
+        (-(10**400), "1329 bits is beyond 2^53"),
+        ([1, {"n": 10**5000}], "beyond 2^53"),
+        (pd.DataFrame({"a": [10**400, 1]}), "beyond 2^53"),
         (pd.DataFrame({"a": [2**60]}), "beyond 2^53"),
         (np.array([1 + 2j]), "complex128 cannot be returned"),
         (lambda: 1, "function cannot be returned"),

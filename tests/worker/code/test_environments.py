@@ -20,10 +20,12 @@ from carrel_worker.environments import (
     EnvironmentDamaged,
     EnvironmentMissing,
     default,
+    described,
     every,
     find,
     lock_hash,
 )
+from tests.worker.packages import root
 
 
 def wheel(directory: Path, name: str, version: str, text: str, requires: str = "") -> None:
@@ -69,12 +71,13 @@ def index(tmp_path: Path) -> str:
 
 
 def test_the_default_is_what_this_process_runs_in() -> None:
-    found = default().built
+    found = described().built
     assert f"python=={platform.python_version()}" in found.locked
     assert any(each.startswith("pandas==") for each in found.locked)
     assert {"numpy", "pandas", "dateutil"} <= set(found.imports)
     assert not {"carrel_worker", "duckdb", "celery"} & set(found.imports)
-    assert find("default", found.lock_hash, Path("/nowhere")) is default()
+    assert found.packages[:3] == ("numpy", "pandas", "pillow")
+    assert find("default", found.lock_hash, root()) == default(root())
     with pytest.raises(EnvironmentChanged, match="ask anew"):
         find("default", "0" * 64, Path("/nowhere"))
 

@@ -16,7 +16,8 @@ from PIL import Image, PngImagePlugin
 from carrel_protocol.outputs import MEDIA_TYPES
 from carrel_worker.executors.code import arrays, strict_json
 from carrel_worker.executors.code.errors import BadResult, TooLarge
-from carrel_worker.executors.code.results import MAGIC, parse
+from carrel_worker.executors.code.results import MAGIC
+from tests.worker.code.reading import parse
 
 LIMIT = 2**22
 

@@ -59,7 +59,7 @@ def content(text: str, **changes: Any) -> CodeContent:
         "entry": FunctionEntry(path="analysis.py", name="work"),
         "files": (SourceFile(path="analysis.py", text=text),),
         "environment": CodeEnvironment(
-            name="default", lock_hash=environments.default().built.lock_hash
+            name="default", lock_hash=environments.described().built.lock_hash
         ),
         "limits": LIMITS,
     }
@@ -385,5 +385,5 @@ def test_the_worker_says_what_it_can_run(worker: RunningWorker) -> None:
     event = worker.site.wait_for("", "report", 204, 60)
     assert event.body["sandbox"].startswith("bubblewrap")
     (default,) = [e for e in event.body["environments"] if e["name"] == "default"]
-    assert default["lock_hash"] == environments.default().built.lock_hash
+    assert default["lock_hash"] == environments.described().built.lock_hash
     assert {"numpy", "pandas"} <= set(default["imports"])

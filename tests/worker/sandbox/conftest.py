@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from carrel_worker.sandbox import EnvironmentDir, Sandbox, SandboxError, Tier
+from carrel_worker.sandbox import Sandbox, SandboxError, Tier
+from tests.worker.packages import here
 
 
 @pytest.fixture(scope="module")
@@ -28,5 +29,5 @@ def sandbox(request: pytest.FixtureRequest, stored: Path) -> Iterator[Sandbox]:
         pytest.skip(str(error))
     assert made.tier is Tier.BUBBLEWRAP
     with made:
-        made.warm_up(EnvironmentDir.running())
+        made.warm_up(here())
         yield made

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from carrel_protocol.code import RunLimits
-from carrel_worker.sandbox import EnvironmentDir, Outcome, Program
+from carrel_worker.sandbox import Outcome, Program
+from tests.worker.packages import here
 
 LIMITS = RunLimits(
     wall_seconds=60,
@@ -22,7 +23,7 @@ def function(text: str, limits: RunLimits = LIMITS, **parameters: Any) -> Progra
     return Program(
         files={"work.py": text},
         entry={"kind": "function", "path": "work.py", "name": "work"},
-        environment=EnvironmentDir.running(),
+        environment=here(),
         limits=limits,
         parameters=parameters,
     )
@@ -32,7 +33,7 @@ def script(text: str, limits: RunLimits = LIMITS, **files: str) -> Program:
     return Program(
         files={"main.py": text, **{f"{name}.py": other for name, other in files.items()}},
         entry={"kind": "script", "path": "main.py"},
-        environment=EnvironmentDir.running(),
+        environment=here(),
         limits=limits,
     )
 

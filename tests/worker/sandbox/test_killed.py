@@ -13,10 +13,11 @@ from carrel_worker.sandbox import Sandbox, SandboxError, cgroups, limits
 
 DRIVER = """
 import sys
-from carrel_worker.sandbox import EnvironmentDir, Sandbox
+from carrel_worker.sandbox import Sandbox
+from tests.worker.packages import here
 from tests.worker.sandbox.programs import script
 with Sandbox(warm=int(sys.argv[1])) as sandbox:
-    sandbox.warm_up(EnvironmentDir.running())
+    sandbox.warm_up(here())
     print("ready", flush=True)
     sandbox.run(script("import os, time\\nos.fork()\\ntime.sleep(1000)"))
 """

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from carrel_worker.sandbox import EnvironmentDir, Mount, Sandbox, SandboxError, cgroups, limits
+from carrel_worker.sandbox import Mount, Sandbox, SandboxError, cgroups, limits
+from tests.worker.packages import here
 from tests.worker.sandbox.programs import LIMITS, function
 
 DAEMON = """
@@ -59,9 +60,10 @@ def test_two_hundred_runs_leave_nothing_behind(
         Sandbox().close()
     except SandboxError as error:
         pytest.skip(str(error))
+    here()  # made, and held for good
     before = _there()
     with Sandbox(warm=warm, staging=[stored]) as sandbox:
-        sandbox.warm_up(EnvironmentDir.running())
+        sandbox.warm_up(here())
 
         def run(number: int) -> tuple[str, str]:
             text, update, ending = PROGRAMS[number % len(PROGRAMS)]

@@ -9,6 +9,7 @@ from carrel_worker.sandbox.errors import (
     TierTooLow,
     UnknownMachine,
 )
+from carrel_worker.sandbox.gpu import GpuUnavailable
 from carrel_worker.sandbox.probe import Probe, Tier
 from carrel_worker.sandbox.program import EnvironmentDir, Mount, Outcome, Program
 from carrel_worker.sandbox.supervise import Sandbox
@@ -19,6 +20,7 @@ __all__ = [
     "DataMoved",
     "DataUnreadable",
     "EnvironmentDir",
+    "GpuUnavailable",
     "Mount",
     "Outcome",
     "Probe",

@@ -1,6 +1,7 @@
 """The composition of bubblewrap's options. Every line of it is there against a tested attack.
 
-No /proc: nothing that numpy, pandas or torch on the CPU need is in it, and much that attacks do.
+No /proc: nothing that numpy, pandas or torch on the CPU need is in it, and much that attacks do
+(with a GPU there is one, of the sandbox's own processes).
 No environment: `--clearenv` leaves the parent's readable, so bwrap itself is started with none.
 Options go through a memfd and not through the command line, which every user of the host reads.
 """
@@ -12,7 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from carrel_worker.sandbox import drop
+from carrel_worker.sandbox import drop, gpu
 from carrel_worker.sandbox.program import EnvironmentDir
 
 RUNNER = Path(__file__).parent / "runner"
@@ -78,8 +79,8 @@ class Binds:
         self.descriptors.clear()
 
 
-def base(environment: EnvironmentDir, binds: Binds) -> list[str]:
-    """Namespaces and the read-only system, the same for every run."""
+def base(environment: EnvironmentDir, binds: Binds, card: tuple[str, ...] = ()) -> list[str]:
+    """Namespaces and the read-only system, the same for every run but one with a GPU (`card`)."""
     options = ["--unshare-user", "--unshare-all", "--die-with-parent", "--as-pid-1"]
     options += ["--new-session", "--clearenv", "--hostname", "sandbox"]
     options += ["--uid", str(UID), "--gid", str(UID)]
@@ -98,7 +99,8 @@ def base(environment: EnvironmentDir, binds: Binds) -> list[str]:
     for place, packages in enumerate(environment.packages):
         binds.add(packages, f"/environment/{place}")
     binds.add(RUNNER, "/job/carrel_runner")
-    options += ["--dev", "/dev", "--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
+    options += ["--dev", "/dev", *gpu.devices(card)]
+    options += ["--size", str(SHM_BYTES), "--tmpfs", "/dev/shm"]  # noqa: S108
     options += ["--remount-ro", "/dev"]
     for name, value in WORDS.items():
         options += ["--setenv", name, value]
@@ -106,10 +108,16 @@ def base(environment: EnvironmentDir, binds: Binds) -> list[str]:
 
 
 def once(
-    environment: EnvironmentDir, scratch_bytes: int, binds: Binds, filter_fd: int
+    environment: EnvironmentDir,
+    scratch_bytes: int,
+    binds: Binds,
+    filter_fd: int,
+    card: tuple[str, ...] = (),
 ) -> list[str]:
-    """For one program, started anew. The caller has added its data to `binds` before."""
-    options = base(environment, binds)
+    """For one program, started anew. The caller has added its data to `binds` before. `card`: the
+    devices of a GPU that it is given."""
+    options = base(environment, binds, card)
+    options += gpu.system() if card else []
     options += ["--disable-userns", "--cap-drop", "ALL"]
     options += ["--size", str(scratch_bytes + CODE_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
     options += ["--dir", "/data", *binds.options]

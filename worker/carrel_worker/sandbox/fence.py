@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from carrel_worker.sandbox import bubblewrap, drop, seccomp
-from carrel_worker.sandbox.program import EnvironmentDir
+from carrel_worker.sandbox.program import EnvironmentDir, Program
 
 FAILED = 98
 _OWN_NUMBER = 0x7F0F0F0F
@@ -45,10 +45,9 @@ def _open_up(function: Any, path: str, _: object) -> None:
         function(path)
 
 
-def rules(
-    root: Path, environment: EnvironmentDir, mounts: Sequence[tuple[str, int]]
-) -> dict[str, Any]:
+def rules(root: Path, program: Program, mounts: Sequence[tuple[str, int]]) -> dict[str, Any]:
     """Link the data into the directory; what may be read and written, and the filter."""
+    environment = program.environment
     readable = ["/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", str(environment.prefix)]
     readable += [str(path) for path in environment.packages]
     readable += [str(bubblewrap.RUNNER), str(root / "job")]
@@ -63,7 +62,7 @@ def rules(
         "readable": [path for path in readable if os.path.exists(path)],
         "devices": ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"],
         "scratch": str(root / "tmp"),
-        "filter": seccomp.compile_filter(alone=_OWN_NUMBER).hex(),
+        "filter": seccomp.compile_filter(alone=_OWN_NUMBER, closing=program.closes).hex(),
         "number": _OWN_NUMBER,
         "failed": FAILED,
     }

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from carrel_worker.sandbox import bubblewrap, drop, seccomp
+from carrel_worker.sandbox import bubblewrap, drop
 from carrel_worker.sandbox.errors import StartFailed
 from carrel_worker.sandbox.program import EnvironmentDir
 from carrel_worker.sandbox.running import End, Handle, kill_tree
@@ -148,11 +148,14 @@ class Wrapped:
         binds: bubblewrap.Binds,
         streams: Streams,
         inherited: Sequence[int],
+        filtered: bytes,
+        card: tuple[str, ...] = (),
     ) -> None:
-        """`inherited`: the job's descriptor first, then the channels."""
-        filter_fd = memory_file("filter", seccomp.compile_filter())
+        """`inherited`: the job's descriptor first, then the channels. `filtered`: the filter.
+        `card`: the devices of a GPU."""
+        filter_fd = memory_file("filter", filtered)
         try:
-            options = bubblewrap.once(environment, scratch_bytes, binds, filter_fd)
+            options = bubblewrap.once(environment, scratch_bytes, binds, filter_fd, card)
             self._process, self.pid, self._release = bwrap(
                 options,
                 [

@@ -45,7 +45,7 @@ class Probe:
 
 def words(tier: Tier, features: frozenset[str]) -> str:
     """As recorded with each run: 'bubblewrap+seccomp+cgroup'."""
-    shown = [each for each in ("seccomp", "cgroup") if each in features]
+    shown = [each for each in ("seccomp", "cgroup", "gpu") if each in features]
     return "+".join([tier.word, *shown])
 
 

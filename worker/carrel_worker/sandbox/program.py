@@ -4,7 +4,6 @@ import os
 import re
 import stat
 import sys
-import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,15 +55,14 @@ class EnvironmentDir:
     name: str
     interpreter: Path
     packages: tuple[Path, ...]
-    preload: tuple[str, ...] = ("numpy", "pandas")
+    preload: tuple[str, ...] = ("numpy", "pandas", "PIL.PngImagePlugin")
     """What a warm sandbox has imported already; what is not there is left out."""
 
     @classmethod
-    def running(cls) -> "EnvironmentDir":
-        """The packages of the environment that this process itself runs in."""
-        places = dict.fromkeys(sysconfig.get_path(key) for key in ("purelib", "platlib"))
+    def bare(cls) -> "EnvironmentDir":
+        """The interpreter that this process runs in, with the standard library alone."""
         base = getattr(sys, "_base_executable", None) or sys.executable
-        return cls("default", Path(base).resolve(), tuple(Path(place) for place in places))
+        return cls("bare", Path(base).resolve(), ())
 
     @property
     def prefix(self) -> Path:
@@ -84,6 +82,10 @@ class Program:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, str] = field(default_factory=dict)
     """By alias, the directory below /data that `runner/tables.py` reads the table from."""
+    closes: bool = False
+    """Whether it may put a narrower filter of system calls on itself."""
+    gpu: bool = False
+    """Whether it is given the GPU that the sandbox was granted; without one it is not run."""
 
 
 @dataclass

@@ -30,6 +30,9 @@ Instruction = tuple[int, int, int, int]
 # CLONE_NEW*: NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _NEW_NAMESPACES = 0x7E020000
 _SHARED_ANONYMOUS = 0x21
+_A_THREAD = 0x10000  # CLONE_THREAD
+_EXECUTABLE = 4  # PROT_EXEC
+_SECCOMP = 22  # PR_SET_SECCOMP
 
 _ANSWERS = {
     # Only sockets that are connected from birth exist (socketpair), so none has an address.
@@ -55,21 +58,72 @@ _PRCTL = (1, 2, 3, 15, 16, 23, 29, 30, 38, 39, 41, 42, 0x53564D41)
 # madvise: merging equal pages with other programs' (12) and poisoning are refused.
 _MADVISE = (0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 _STREAMS = (1, 5)  # SOCK_STREAM, SOCK_SEQPACKET: neither can send to an address
+_UNMAPPED = ("memfd_create",)
+# NVIDIA's driver numbers its ioctls by type 'F', but those of unified memory from 1, and two apart.
+_DRIVER_TYPE, _DRIVER_BELOW, _DRIVER = 0x4600, 0x100, (0x30000001, 0x30000002)
+_CLOSED = (
+    *("read", "readv", "pread64", "write", "writev", "pwrite64", "lseek", "close", "fstat"),
+    *("munmap", "mremap", "brk", "madvise", "futex", "set_robust_list", "rseq", "membarrier"),
+    *("rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigaltstack", "restart_syscall"),
+    *("exit", "exit_group", "getpid", "gettid", "sched_yield", "sched_getaffinity", "getcpu"),
+    *("clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time"),
+    *("getrusage", "getrandom"),
+)
+"""What a decoder still needs once all is imported."""
 _CHANGES = (
     *("chmod", "fchmod", "fchmodat", "utime", "utimes", "utimensat", "futimesat"),
     *("setpgid", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "tkill"),
 )
 
 
-def compile_filter(machine: str | None = None, *, alone: int | None = None) -> bytes:
+def compile_filter(
+    machine: str | None = None,
+    *,
+    alone: int | None = None,
+    closing: bool = False,
+    gpu: bool = False,
+) -> bytes:
     """The program for `machine` (default: this one), as an array of `struct sock_filter`.
 
     `alone` is the process's own number, for where it sees the host's processes and files: then it
-    signals itself alone, and changes no file's mode or times. Raises `UnknownMachine`.
+    signals itself alone, and changes no file's mode or times. `closing`: it may put one more
+    filter on itself, such as `compile_closing`'s. `gpu`: it may speak to NVIDIA's driver, and have
+    memory that no process has mapped, as CUDA does. Raises `UnknownMachine`.
     """
+    machine, numbers = _known(machine)
+    special = _special(alone, closing) | (_for_gpu() if gpu else {})
+    blocks = {}
+    for name in numbers:
+        if (alone is not None and name in _CHANGES) or (name in _UNMAPPED and not gpu):
+            continue
+        answer = _refuse(_ANSWERS[name]) if name in _ANSWERS else _ALLOW
+        blocks[name] = special.get(name) or [(_RETURN, 0, 0, answer)]
+    return _assemble(machine, blocks)
+
+
+def compile_closing(machine: str | None = None) -> bytes:
+    """The program for who has imported all that it needs: it computes, allocates, has threads,
+    and writes to what it holds already. It opens, starts, connects, signals and maps nothing more,
+    and no memory becomes code. Raises `UnknownMachine`.
+    """
+    machine, numbers = _known(machine)
+    blocks = {name: [(_RETURN, 0, 0, _ALLOW)] for name in _CLOSED if name in numbers}
+    blocks["clone"] = [*_only_with(0, _A_THREAD), *_unless_any(0, _NEW_NAMESPACES)]
+    blocks["clone3"] = [(_RETURN, 0, 0, _refuse(errno.ENOSYS))]
+    blocks["mmap"] = [*_never_with(2, _EXECUTABLE), *_unless_all(3, _SHARED_ANONYMOUS)]
+    blocks["mprotect"] = _unless_any(2, _EXECUTABLE)
+    return _assemble(machine, blocks)
+
+
+def _known(machine: str | None) -> tuple[str, dict[str, int]]:
     machine = machine or platform.machine()
     if machine not in NUMBERS:
         raise UnknownMachine(machine)
+    return machine, NUMBERS[machine]
+
+
+def _assemble(machine: str, blocks: dict[str, list[Instruction]]) -> bytes:
+    """The program that comes to a block for each call that has one, and refuses all others."""
     numbers = NUMBERS[machine]
     program: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -79,15 +133,8 @@ def compile_filter(machine: str | None = None, *, alone: int | None = None) -> b
     ]
     if machine == "x86_64":
         program += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
-    special = _special(alone)
-    for name, number in sorted(numbers.items(), key=lambda each: each[1]):
-        if alone is not None and name in _CHANGES:
-            continue
-        block = special.get(name)
-        if block is None:
-            answer = _refuse(_ANSWERS[name]) if name in _ANSWERS else _ALLOW
-            block = [(_RETURN, 0, 0, answer)]
-        program += [(_EQUAL, 0, len(block), number), *block]
+    for name, block in sorted(blocks.items(), key=lambda each: numbers[each[0]]):
+        program += [(_EQUAL, 0, len(block), numbers[name]), *block]
     program += [
         (_AT_LEAST, 0, 1, max(numbers.values()) + 1),
         (_RETURN, 0, 0, _refuse(errno.ENOSYS)),
@@ -96,14 +143,14 @@ def compile_filter(machine: str | None = None, *, alone: int | None = None) -> b
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
-def _special(alone: int | None) -> dict[str, list[Instruction]]:
+def _special(alone: int | None, closing: bool) -> dict[str, list[Instruction]]:
     """The calls that are allowed with some arguments only."""
     rules = {
         "clone": _unless_any(0, _NEW_NAMESPACES),
         "mmap": _unless_all(3, _SHARED_ANONYMOUS),
         "fcntl": _only(1, _FCNTL),
         "ioctl": _only(1, _IOCTL),
-        "prctl": _only(0, _PRCTL),
+        "prctl": _only(0, (*_PRCTL, _SECCOMP) if closing else _PRCTL),
         "madvise": _only(2, _MADVISE),
         "prlimit64": _only(0, (0,)),
         "socketpair": [*_check(0, (1,)), *_check(1, _STREAMS, mask=0xF), (_RETURN, 0, 0, _ALLOW)],
@@ -112,6 +159,23 @@ def _special(alone: int | None) -> dict[str, list[Instruction]]:
     if alone is not None:
         rules["kill"] = rules["tgkill"] = _only(0, (alone,))
     return rules
+
+
+def _for_gpu() -> dict[str, list[Instruction]]:
+    allow: Instruction = (_RETURN, 0, 0, _ALLOW)
+    return {
+        "mmap": [allow],
+        "fcntl": _only(1, (*_FCNTL, 1033)),  # F_ADD_SEALS
+        "ioctl": [
+            _low(1),
+            (_AT_LEAST, 1, 0, _DRIVER_BELOW),
+            allow,
+            (_AND, 0, 0, 0xFF00),
+            (_EQUAL, 0, 1, _DRIVER_TYPE),
+            allow,
+            *_only(1, (*_IOCTL, *_DRIVER)),
+        ],
+    }
 
 
 def _refuse(number: int) -> int:
@@ -141,6 +205,16 @@ def _unless_any(argument: int, bits: int) -> list[Instruction]:
         (_RETURN, 0, 0, _refuse(errno.EPERM)),
         (_RETURN, 0, 0, _ALLOW),
     ]
+
+
+def _only_with(argument: int, bits: int) -> list[Instruction]:
+    """Refuse unless one of the bits is set; go on after these instructions if it is."""
+    return [_low(argument), (_ANY_BIT, 1, 0, bits), (_RETURN, 0, 0, _refuse(errno.EPERM))]
+
+
+def _never_with(argument: int, bits: int) -> list[Instruction]:
+    """Refuse if one of the bits is set; go on after these instructions if none is."""
+    return [_low(argument), (_ANY_BIT, 0, 1, bits), (_RETURN, 0, 0, _refuse(errno.EPERM))]
 
 
 def _unless_all(argument: int, bits: int) -> list[Instruction]:

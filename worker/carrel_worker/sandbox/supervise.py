@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from carrel_protocol.code import RunLimits
 from carrel_protocol.outputs import Ending
-from carrel_worker.sandbox import bubblewrap, cgroups, channel, drop, fence, once, seccomp
+from carrel_worker.sandbox import bubblewrap, cgroups, channel, drop, fence, gpu, once, seccomp
 from carrel_worker.sandbox.errors import DataMoved, SandboxError, StartFailed, TierTooLow
 from carrel_worker.sandbox.limits import PERIOD, Watchdog
 from carrel_worker.sandbox.logs import CappedPipe
@@ -46,8 +47,9 @@ class Sandbox:
 
     `minimum`: below this tier nothing runs. `warm`: how many processes wait, for each environment,
     with its packages imported. `staging`: directories of which such a process may be handed parts;
-    data from anywhere else is run with anew. `tier` and `cgroup` are for tests: another tier than
-    the best, and no cgroup where there is one.
+    data from anywhere else is run with anew. `gpu`: the number of the card that programs may be
+    given which ask for one. `tier` and `cgroup` are for tests: another tier than the best, and no
+    cgroup where there is one.
 
     Raises `TierTooLow`.
     """
@@ -60,6 +62,7 @@ class Sandbox:
         staging: Sequence[Path] = (),
         tier: Tier | None = None,
         cgroup: bool = True,
+        gpu: int | None = None,
     ) -> None:
         # Orphans of what we start come back to us and are reaped, not left as zombies.
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
@@ -68,11 +71,13 @@ class Sandbox:
         if self.tier < max(minimum, Tier.LANDLOCK) or self.tier > self.probe.tier:
             raise TierTooLow(self.probe.tier.word, minimum.word, self.probe.why)
         self._cgroups = cgroups.places() if cgroup else None
+        self._gpu = gpu
         self._pool = Pool(warm if self.tier is Tier.BUBBLEWRAP else 0, staging)
 
-    def words(self) -> str:
-        """The tier with what the machine added: 'bubblewrap+seccomp+cgroup'."""
+    def words(self, *, gpu: bool = False) -> str:
+        """The tier with what the machine added: 'bubblewrap+seccomp+cgroup', or '…+gpu'."""
         features = {"seccomp"} | ({"cgroup"} if self._cgroups else set())
+        features |= {"gpu"} if gpu else set()
         return words(self.tier, frozenset(features))
 
     def warm_up(self, environment: EnvironmentDir) -> None:
@@ -100,9 +105,33 @@ class Sandbox:
         However the code ends is an `Outcome`. Raises `SandboxError` only for what came before it
         began: no code can bring that about.
         """
-        outcome = self._run_warm(program, mounts, cancelled)
-        if outcome is not None:
+        if program.gpu:
+            self._check_gpu()
+        elif (outcome := self._run_warm(program, mounts, cancelled)) is not None:
             return outcome
+        return self._run_anew(program, mounts, cancelled)
+
+    def gpu_works(self) -> str:
+        """Why a program that asks for a GPU is not run; '' if it is."""
+        try:
+            self._check_gpu()
+        except SandboxError as error:
+            return str(error)
+        return ""
+
+    def _check_gpu(self) -> None:
+        """Raise `GpuUnavailable` unless a card was granted, can be held, and works inside."""
+        with _probing:
+            gpu.check(
+                self._gpu,
+                "" if self.tier is Tier.BUBBLEWRAP else f"the tier '{self.tier.word}' holds none",
+                grouped=self._cgroups is not None,
+                run=lambda program: self._run_anew(program, (), lambda: False),
+            )
+
+    def _run_anew(
+        self, program: Program, mounts: Sequence[Mount], cancelled: Callable[[], bool]
+    ) -> Outcome:
         with contextlib.ExitStack() as stack:
             held = self._hold(program, mounts, stack)
             start = self._wrapped if self.tier is Tier.BUBBLEWRAP else self._fenced
@@ -174,6 +203,7 @@ class Sandbox:
             "scratch": "/tmp",  # noqa: S108 (inside)
             "code": "/tmp/.program",  # noqa: S108
             "packages": bubblewrap.packages(program.environment),
+            "gpu": program.gpu,
             **more,
         }
 
@@ -195,6 +225,8 @@ class Sandbox:
             binds,
             once.Streams(held.stdout.writer, held.stderr.writer),
             [job, held.result.descriptor, held.report.descriptor, held.started.writer],
+            seccomp.compile_filter(closing=program.closes, gpu=program.gpu),
+            gpu.nodes(self._gpu) if program.gpu and self._gpu is not None else (),
         )
         return self._see_through(held, running, _watchdog(program, cancelled))
 
@@ -206,7 +238,7 @@ class Sandbox:
             scratch_size=program.limits.scratch_bytes + bubblewrap.CODE_BYTES,
             shm_size=bubblewrap.SHM_BYTES,
         )
-        rules = once.memory_file("filter", seccomp.compile_filter())
+        rules = once.memory_file("filter", seccomp.compile_filter(closing=program.closes))
         held.stack.callback(os.close, rules)
         running = stage.fork(
             [
@@ -221,7 +253,7 @@ class Sandbox:
     def _fenced(self, held: _Held, cancelled: Callable[[], bool]) -> Outcome:
         program = held.program
         place = held.stack.enter_context(fence.place())
-        rules = fence.rules(place, program.environment, held.mounts)
+        rules = fence.rules(place, program, held.mounts)
         job = self._job(
             held,
             data=str(place / "data"),
@@ -259,6 +291,8 @@ class Sandbox:
                 running.release()
                 for pipe in (held.stdout, held.stderr, held.started):
                     pipe.hand_over()
+                # At once too: a short program ends before the first period does.
+                ending = watchdog.verdict(running.pid)
                 while ending is None and not running.ended(PERIOD):
                     ending = watchdog.verdict(running.pid)
             finally:
@@ -274,7 +308,7 @@ class Sandbox:
         outcome = self._outcome(held, watchdog, ending, end)
         outcome.wall_ms, outcome.peak_bytes = wall_ms, peak
         outcome.cpu_ms = max(end.cpu_seconds, watchdog.cpu_seconds) * 1000
-        outcome.tier = self.words()
+        outcome.tier = self.words(gpu=held.program.gpu)
         return outcome
 
     def _outcome(self, held: _Held, watchdog: Watchdog, ending: Ending | None, end: End) -> Outcome:
@@ -325,14 +359,13 @@ def found() -> Probe:
 
 
 def _attempt(tier: Tier) -> str | None:
-    from carrel_protocol.code import RunLimits  # noqa: PLC0415
-
     sandbox = Sandbox.__new__(Sandbox)
     sandbox.tier, sandbox._cgroups, sandbox._pool = tier, cgroups.places(), Pool(0, ())
+    sandbox._gpu = None
     program = Program(
         files={"empty.py": ""},
         entry={"kind": "script", "path": "empty.py"},
-        environment=EnvironmentDir.running(),
+        environment=EnvironmentDir.bare(),
         limits=RunLimits(wall_seconds=30),
     )
     try:

@@ -30,9 +30,9 @@ fchmodat=268 faccessat=269 pselect6=270 ppoll=271 set_robust_list=273 get_robust
 utimensat=280 epoll_pwait=281 signalfd=282 timerfd_create=283 eventfd=284 fallocate=285
 timerfd_settime=286 timerfd_gettime=287 accept4=288 signalfd4=289 eventfd2=290
 epoll_create1=291 dup3=292 pipe2=293 preadv=295 pwritev=296 rt_tgsigqueueinfo=297
-prlimit64=302 getcpu=309 renameat2=316 getrandom=318 membarrier=324 copy_file_range=326
-preadv2=327 pwritev2=328 statx=332 rseq=334 clone3=435 close_range=436 openat2=437
-faccessat2=439 epoll_pwait2=441 futex_waitv=449
+prlimit64=302 getcpu=309 renameat2=316 getrandom=318 memfd_create=319 membarrier=324
+copy_file_range=326 preadv2=327 pwritev2=328 statx=332 rseq=334 clone3=435 close_range=436
+openat2=437 faccessat2=439 epoll_pwait2=441 futex_waitv=449
 """
 _AARCH64 = """
 setxattr=5 lsetxattr=6 fsetxattr=7 getxattr=8 lgetxattr=9 fgetxattr=10 listxattr=11
@@ -57,7 +57,7 @@ getuid=174 geteuid=175 getgid=176 getegid=177 gettid=178 socket=198 socketpair=1
 listen=201 accept=202 connect=203 getsockname=204 getpeername=205 sendto=206 recvfrom=207
 getsockopt=209 shutdown=210 sendmsg=211 recvmsg=212 brk=214 munmap=215 mremap=216 clone=220
 execve=221 mmap=222 fadvise64=223 mprotect=226 msync=227 madvise=233 rt_tgsigqueueinfo=240
-accept4=242 wait4=260 prlimit64=261 renameat2=276 getrandom=278 membarrier=283
+accept4=242 wait4=260 prlimit64=261 renameat2=276 getrandom=278 memfd_create=279 membarrier=283
 copy_file_range=285 preadv2=286 pwritev2=287 statx=291 rseq=293 clone3=435 close_range=436
 openat2=437 faccessat2=439 epoll_pwait2=441 futex_waitv=449
 """

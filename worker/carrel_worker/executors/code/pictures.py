@@ -1,17 +1,22 @@
-"""PNG images: taken apart here, drawn anew in a child, so that nothing but pixels leaves.
+"""PNG images: taken apart here, decoded in the sandbox, drawn anew here from pixels alone.
 
 The chunks are walked by their lengths and checksums. Only those that make up the pixels (header,
-palette, transparency, data) are handed to the decoder, a library in a process of its own with
-bounded memory. It lays the picture on white, as it is looked at (what lies under transparent
-pixels goes), and writes red, green and blue of each pixel. What is left are the pixels: numbers
-may hide in their lowest bits, which the `entropy` check and a reviewer's eye are for.
+palette, transparency, data) are handed to the decoder (`reader`). It lays the picture on white, as
+it is looked at (what lies under transparent pixels goes), and gives red, green and blue of each
+pixel back, of which a file is written here. So nothing but pixels leaves even if a file took the
+decoder over. Numbers may hide in their lowest bits, which the `entropy` check and a reviewer's eye
+are for.
 """
 
+import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
-from carrel_worker.executors.code.child import run_child
+import numpy as np
+from numpy.typing import NDArray
+
 from carrel_worker.executors.code.errors import BadResult
 
 MAX_PIXELS = 25_000_000
@@ -31,13 +36,32 @@ class Picture:
     """What the file held beside its pixels, by the chunks' names."""
 
 
-def redraw(content: bytes) -> Picture:
+class Decoder(Protocol):
+    def pixels(self, content: bytes, height: int, width: int) -> NDArray[np.uint8]: ...
+
+
+def redraw(content: bytes, decoder: Decoder) -> Picture:
     """The picture that a PNG file shows. Raises `BadResult`."""
     bare, height, width, dropped = _bare(content)
-    drawn = run_child("picture", bare, most_bytes=4 * height * width + 2**20)
-    if _size(drawn) != (height, width):
-        raise BadResult("the picture was not drawn anew")
+    drawn = write_png(decoder.pixels(bare, height, width))
     return Picture(drawn, height, width, dropped)
+
+
+def write_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Height x width x 3 pixels as a PNG file of three chunks."""
+    height, width, _ = pixels.shape
+    rows = pixels.reshape(height, 3 * width)
+    # Each row as its difference to the one above (PNG, third edition, §9.2: filter type 2).
+    lines = np.full((height, 1 + 3 * width), 2, np.uint8)
+    lines[0, 1:] = rows[0]
+    lines[1:, 1:] = rows[1:] - rows[:-1]
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b""))
+    return _SIGNATURE + b"".join(_chunk(name, data) for name, data in parts)
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def _bare(content: bytes) -> tuple[bytes, int, int, tuple[str, ...]]:

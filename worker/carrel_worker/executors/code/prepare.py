@@ -3,10 +3,11 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,13 @@ from carrel_worker.tables.layout import Table, open_table
 
 @dataclass(frozen=True)
 class Prepared:
-    """A program with its mounts. `data` are the private tables it is given, by alias."""
+    """A program with its mounts. `data` are the private tables it is given, by alias; `decoders`
+    is the environment in which what it returns is decoded."""
 
     program: Program
     mounts: tuple[Mount, ...]
     data: Mapping[str, Table]
+    decoders: Callable[[], EnvironmentDir]
 
 
 @contextmanager
@@ -52,7 +55,7 @@ def approved(
     )
     with ExitStack() as stack:
         work = stack.enter_context(work_directory(work_dir))
-        mounts, data = [], {}
+        mounts, data, decoders = [], {}, partial(_decoders, environments_dir)
         for each, grant in zip(content.data, job.data, strict=True):
             drop.lend(storage.verified(grant))
             descriptor = storage.opened(grant)
@@ -60,7 +63,7 @@ def approved(
             data[each.alias] = open_table(Path(f"/proc/self/fd/{descriptor}"), each.table.columns)
             mounts.append(Mount(descriptor, f"{each.alias}/{tables.STORED}"))
             mounts.append(_file(work, each.alias, tables.SCHEMA, schema_file(each.table)))
-        yield Prepared(_program(content, environment.directory), tuple(mounts), data)
+        yield Prepared(_program(content, environment.directory), tuple(mounts), data, decoders)
 
 
 @contextmanager
@@ -69,12 +72,17 @@ def made_up(code: MockCode, environments_dir: Path, work_dir: Path) -> Iterator[
     environment = environments.find(
         code.environment.name, code.environment.lock_hash, environments_dir
     )
+    decoders = partial(_decoders, environments_dir)
     with work_directory(work_dir) as work:
         mounts = []
         for each in code.data:
             mounts.append(_file(work, each.alias, tables.SCHEMA, schema_file(each.table)))
             mounts.append(_file(work, each.alias, tables.MADE_UP, json.dumps(each.rows)))
-        yield Prepared(_program(code, environment.directory), tuple(mounts), {})
+        yield Prepared(_program(code, environment.directory), tuple(mounts), {}, decoders)
+
+
+def _decoders(environments_dir: Path) -> EnvironmentDir:
+    return environments.default(environments_dir).directory
 
 
 def _program(code: CodeContent | MockCode, environment: EnvironmentDir) -> Program:

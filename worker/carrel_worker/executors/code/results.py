@@ -12,14 +12,12 @@ import re
 from collections.abc import Container
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from carrel_protocol.outputs import MAX_ITEMS, MEDIA_TYPES, ItemKind, OutputItem, TableData
-from carrel_worker.executors.code import arrays, pictures, strict_json
-from carrel_worker.executors.code.child import run_child
+from carrel_worker.executors.code import arrays, frames, pictures, strict_json
 from carrel_worker.executors.code.errors import BadResult, TooLarge
 
 MAGIC = b"CARREL1\n"
@@ -50,12 +48,23 @@ class _Entry:
     end: int
 
 
+class Reader(pictures.Decoder, Protocol):
+    """Decodes what takes a library that is not ours."""
+
+    def columns(self, content: bytes) -> tuple[Any, frames.Parts]: ...
+
+
 def parse(
-    payload: bytes, *, output_bytes: int, kinds: Container[ItemKind] = tuple(MEDIA_TYPES)
+    payload: bytes,
+    *,
+    output_bytes: int,
+    kinds: Container[ItemKind] = tuple(MEDIA_TYPES),
+    reader: Reader | None = None,
 ) -> tuple[Result, ...]:
     """The items. Raises `BadResult`, `TooLarge` for more than `output_bytes` together.
 
-    kinds: an item of another is refused before anything is decoded.
+    kinds: an item of another is refused before anything is decoded. reader: without one, figures
+    and frames are refused.
     """
     entries, blobs = _entries(payload)
     for entry in entries:
@@ -67,7 +76,7 @@ def parse(
     results = []
     for entry in entries:
         try:
-            results.append(_result(entry, bytes(blobs[entry.begin : entry.end])))
+            results.append(_result(entry, bytes(blobs[entry.begin : entry.end]), reader))
         except BadResult as error:
             raise BadResult(f"'{entry.name}' ({entry.kind}): {error}") from None
     return tuple(results)
@@ -114,7 +123,7 @@ def _entry(item: Any, size: int) -> _Entry:
     return _Entry(name, kind, offset, offset + length)
 
 
-def _result(entry: _Entry, blob: bytes) -> Result:
+def _result(entry: _Entry, blob: bytes, reader: Reader | None) -> Result:
     shape: tuple[int, ...] = ()
     dropped: tuple[str, ...] = ()
     dtype, value = "", None
@@ -131,10 +140,12 @@ def _result(entry: _Entry, blob: bytes) -> Result:
         case "tensors":
             content, value = arrays.parse_safetensors(blob)
         case "frame":
-            content, shape = _parse_frame(blob)
+            if not frames.available():
+                raise BadResult("large tables need pyarrow beside the worker, which checks them")
+            content, shape = frames.write(*_wanted(reader).columns(blob))
         case "figure":
-            picture = pictures.redraw(blob)
-            content, dropped = picture.content, picture.dropped
+            picture = pictures.redraw(blob, _wanted(reader))
+            content, dropped, value = picture.content, picture.dropped, picture.grain
             shape = (picture.height, picture.width)
     item = OutputItem(
         name=entry.name,
@@ -172,9 +183,7 @@ def parse_released(content: bytes) -> Result:
     return Result(item, b"", strict_json.loads(content))
 
 
-def _parse_frame(blob: bytes) -> tuple[bytes, tuple[int, int]]:
-    if find_spec("pyarrow") is None:
-        raise BadResult("large tables need pyarrow beside the worker, which checks them")
-    made = run_child("frame", blob, most_bytes=4 * len(blob) + 2**20)
-    rows, columns, content = made[:8], made[8:16], made[16:]
-    return content, (int.from_bytes(rows, "little"), int.from_bytes(columns, "little"))
+def _wanted(reader: Reader | None) -> Reader:
+    if reader is None:
+        raise BadResult("nothing is there to decode it")
+    return reader

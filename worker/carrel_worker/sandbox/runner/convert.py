@@ -213,8 +213,8 @@ def _scalar(value: Any) -> Any:  # noqa: PLR0911 (one a kind of value)
     if isinstance(value, numbers.Integral):
         if abs(int(value)) > _LARGEST:
             raise NotReturnable(
-                f"the whole number {int(value):.6e} is beyond 2^53, where JSON's numbers are no "
-                "longer exact; return it as text or as a float"
+                f"a whole number of {int(value).bit_length()} bits is beyond 2^53, where JSON's "
+                "numbers are no longer exact; return it as text or as a float"
             )
         return int(value)
     if isinstance(value, float):

@@ -10,6 +10,7 @@ import importlib.util
 import io
 import json
 import os
+import signal
 import sys
 import traceback
 import types
@@ -38,8 +39,9 @@ def run(job: dict[str, Any]) -> NoReturn:
     """Carry out a job that was read; never returns."""
     job["pid"] = os.getpid()
     try:
+        usual_signals()
         _check_mounts(job)
-        rlimits.apply(job["limits"], job["mapped_bytes"])
+        rlimits.apply(job["limits"], job["mapped_bytes"], gpu=job["gpu"])
         # Said before the code begins, on a pipe where nothing can be unsaid: from here on every
         # end is the code's own.
         _say(job, b"started")
@@ -57,6 +59,18 @@ def run(job: dict[str, Any]) -> NoReturn:
 
 class _Moved(Exception):
     """What is mounted is not what was opened."""
+
+
+def usual_signals() -> None:
+    """As a program finds them that is started by hand: what blocks or ignores signals outside, such
+    as a worker's main loop, passes that on to all that it starts."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_IGN)  # Python's own way: they become errors
 
 
 def _say(job: dict[str, Any], word: bytes) -> None:

@@ -9,16 +9,21 @@ _MAPPED = 2 * 2**30
 """Of address space beside it: libraries, which are mapped and hardly touched."""
 
 
-def apply(limits: dict[str, Any], mapped_bytes: int) -> None:
+def apply(limits: dict[str, Any], mapped_bytes: int, *, gpu: bool = False) -> None:
     """Set them for this process and what it starts; none can be raised again.
 
     `mapped_bytes` is the size of the data, which may be mapped whole without being memory used.
-    The number of processes is counted within the user namespace, so it has to be set in here.
+    With a `gpu` the driver reserves addresses for all memory of the machine and the card: there,
+    and only there, a control group alone counts memory. The number of processes is counted within
+    the user namespace, so it has to be set in here.
     """
     memory = int(limits["memory_bytes"])
-    for what, limit in (
+    addresses = (
         (resource.RLIMIT_DATA, memory + _ROOM),
         (resource.RLIMIT_AS, memory + _MAPPED + 2 * mapped_bytes),
+    )
+    for what, limit in (
+        *(() if gpu else addresses),
         (
             resource.RLIMIT_FSIZE,
             max(int(limits["scratch_bytes"]), int(limits["output_bytes"])) + 2**20,

@@ -36,6 +36,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(descriptor: int) -> NoReturn:
     """Serve one program after another on the socket that the configuration names."""
+    runner.usual_signals()
     config = runner.read_job(descriptor)
     control = socket.socket(fileno=config["control"])
     sys.path += config["packages"]
