@@ -13,12 +13,15 @@ from PIL import Image
 
 from carrel_protocol.outputs import Finding
 from carrel_worker.executors import checks
-from tests.worker.code.private import findings, frame_of
+from carrel_worker.sandbox.runner import tables
+from tests.worker.code.private import findings, frame_of, lay_out
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("private")
+    path = tmp_path_factory.mktemp("private")
+    lay_out(path / tables.STORED)
+    return path
 
 
 @pytest.fixture(scope="module")

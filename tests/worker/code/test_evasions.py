@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 
 from carrel_protocol.outputs import Finding
-from tests.worker.code.private import findings, frame_of
+from carrel_worker.sandbox.runner import tables
+from tests.worker.code.private import findings, frame_of, lay_out
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("private")
+    path = tmp_path_factory.mktemp("private")
+    lay_out(path / tables.STORED)
+    return path
 
 
 @pytest.fixture(scope="module")

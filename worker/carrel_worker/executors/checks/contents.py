@@ -17,6 +17,7 @@ from carrel_worker.executors.checks.groups import Private
 from carrel_worker.executors.checks.thresholds import (
     ALARMING_SHARE,
     LARGE_SHARE,
+    MANY_SPECKS,
     MANY_TEXTS,
     NOISY_BITS,
     PACKED,
@@ -24,6 +25,7 @@ from carrel_worker.executors.checks.thresholds import (
     PACKED_TEXT,
     TEXT_BITS,
 )
+from carrel_worker.executors.code.grain import Grain
 from carrel_worker.executors.code.results import Result
 
 _IDENTIFIERS = {
@@ -134,12 +136,15 @@ def entropy(result: Result, grid: Grid) -> Iterator[Finding]:
             )
     if result.item.kind == "figure":
         height, width = result.item.shape
-        if (bits := 8 * result.item.size / (height * width)) > NOISY_BITS:
+        bits = 8 * result.item.size / (height * width)
+        grain: Grain = result.value
+        if bits > NOISY_BITS or grain.noisy or grain.specks > MANY_SPECKS:
             yield grid.finding(
                 "entropy",
                 "warning",
-                f"The figure takes {bits:.1f} bits a pixel; a plot takes less than one. Its pixels "
-                "may carry numbers.",
+                f"The figure takes {bits:.1f} bits a pixel (a plot less than one); "
+                f"{grain.noisy} of its {grain.parts} parts look like noise, and {grain.specks} "
+                "specks are of nearly the colour around them: its pixels may carry numbers.",
             )
 
 

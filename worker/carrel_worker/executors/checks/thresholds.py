@@ -33,8 +33,11 @@ PACKED_TEXT = 200
 TEXT_BITS = 5.0
 """Shannon entropy of a text, in bits a character: prose has about 4.2, base64 nearly 6, and hex,
 which cannot reach this, is found by its alphabet."""
-NOISY_BITS = 8.0
-"""Bits a pixel of a compressed figure: a plot has less than one, a photograph 8 to 14."""
+NOISY_BITS = 3.0
+"""Bits a pixel of a compressed figure in 16 shades: a plot has less than one, a page of small text
+two, a photograph five, noise twelve."""
+MANY_SPECKS = 1000
+"""Single colours that differ by a shade from all around them; a plot has few of them."""
 MANY_TEXTS = 20
 """Distinct texts of a column beyond which they name things rather than groups."""
 LARGE_SHARE = 0.10
