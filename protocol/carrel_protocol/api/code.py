@@ -236,6 +236,16 @@ class Transform(Sent):
     """Cells (row, column) of a table that become null."""
 
 
+class TransformPreview(Received):
+    """An item as it would leave."""
+
+    item: OutputItem
+    content: str
+    """Its JSON."""
+    left_alone: int
+    """Numbers that stand in names and texts: rounding leaves them as they are."""
+
+
 class ReleaseDecision(Sent):
     """Bound to the output its reviewer was shown."""
 

@@ -8,6 +8,8 @@ and the researcher's program is not trusted to call anything. It would also brin
 statsmodels, lxml, openpyxl and rdflib along, and holds pandas below 3.
 """
 
+from carrel_protocol.written import TELLING
+
 LEAST_CELL = 10
 """People behind a published number (ACRO's `safe_threshold`; also the default of `CodeJob`)."""
 NK_LARGEST = 2
@@ -18,8 +20,7 @@ P_SHARE = 0.10
 knows the largest to that (ACRO's `safe_pratio_p`; Hundepool et al. 2012, §4.2.2)."""
 SAME = 1e-9
 """Relative difference below which two floating-point numbers are one: sums in another order."""
-SIGNIFICANT = 3
-"""A number of fewer significant digits equals somebody's too easily to mean anything."""
+SIGNIFICANT = TELLING
 MANY_DIGITS = 6
 """Of a released number; statistics offices publish three or four (Hundepool et al. 2012, §4.4)."""
 FULL_DIGITS = 12

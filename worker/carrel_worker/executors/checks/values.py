@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from carrel_protocol.labels import is_numeral
 from carrel_protocol.outputs import Finding
 from carrel_protocol.schema import IntegerColumn, RealColumn
+from carrel_protocol.written import significant
 from carrel_worker.executors.checks.grids import Column, Grid, Place
 from carrel_worker.executors.checks.groups import Private, numbers
 from carrel_worker.executors.checks.thresholds import (
@@ -19,7 +20,7 @@ from carrel_worker.executors.checks.thresholds import (
     SAME,
     SIGNIFICANT,
 )
-from carrel_worker.executors.checks.written import in_names, in_texts, irregular, significant
+from carrel_worker.executors.checks.written import in_names, in_texts, irregular
 from carrel_worker.executors.code.results import Result
 from carrel_worker.tables.codes import step
 
