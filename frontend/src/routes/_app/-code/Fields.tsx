@@ -20,6 +20,7 @@ import { DatasetPicker } from "../-ask/DatasetPicker";
 import classes from "./Code.module.css";
 import {
   NEW_PARAMETER,
+  USUAL_SECONDS,
   type CodeForm,
   type DataField,
   type LimitFields,
@@ -391,8 +392,9 @@ export function LimitsFields({
     <details className={classes.columns} open={set || bad || undefined}>
       <summary>Limits of a run</summary>
       <p className={classes.hint}>
-        Left empty: the environment's. A run ends to whoever asked at a fixed time that follows from
-        its seconds, so a lower limit shows sooner.
+        Left empty: the environment's, and {USUAL_SECONDS} seconds at most. A run ends to whoever asked
+        at a fixed time that follows from its seconds, and holds its place until then: a lower limit
+        shows sooner, and lets others run.
       </p>
       <div className={classes.fields}>
         {(Object.keys(LIMIT_LABELS) as (keyof LimitFields)[]).map((name) => (
