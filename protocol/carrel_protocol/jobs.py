@@ -118,6 +118,7 @@ class CodeJob(Received):
     claim_token: str
     lease_seconds: float
     deadline_ms: int
+    """The worker holds its slot until claim + deadline, so that a slot's freedom tells nothing."""
     content: CodeContent
     content_hash: str
     data: tuple[StorageGrant, ...]
