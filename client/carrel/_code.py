@@ -134,7 +134,7 @@ class Program:
     def _limited(self, most: RunLimits) -> RunLimits | None:
         if self._limits is None or isinstance(self._limits, RunLimits):
             return self._limits
-        return made(RunLimits, **{**most.model_dump(), **self._limits})
+        return made(RunLimits, **{**most.usual().model_dump(), **self._limits})
 
     def _mock_of(self, asked: Mapping[str, Any]) -> str | None:
         if self._tried is None:
@@ -242,8 +242,9 @@ def function(
 
     data: a dataset, for the first parameter; or a dict of them, by the parameters' names. Names
     and ids will do for datasets when `site` is given. packages: what the function needs, to be
-    told at once where the environment lacks it. environment: one of the site's. limits: lower
-    ones than the environment's: {"wall_seconds": 60}.
+    told at once where the environment lacks it. environment: one of the site's. limits: within
+    the environment's: {"wall_seconds": 5}; at most 50 s unless told. The end shows at a time that
+    follows from it, and until then the run holds its place: ask for what it takes, and some room.
 
     What is sent is the function's text, and that of the functions, classes and constants it names.
     Raises `CodeNotAllowed`, with the line, for what has no such text.

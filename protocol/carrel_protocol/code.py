@@ -22,6 +22,9 @@ MAX_SOURCE = 200_000
 MAX_FILES = 20
 JOB_MODULE = "carrel_job"
 """What a program imports to find its tables and parameters, and to save what it makes."""
+USUAL_WALL_SECONDS = 50.0
+"""Of a run that asks for no limits. Its worker's place is held until its public time, which is
+51.2 s after the claim then."""
 
 
 def _identifier(name: str) -> str:
@@ -168,6 +171,10 @@ class RunLimits(Sent):
     """Of everything it returns together."""
     log_bytes: int = Field(default=256 * 1024, ge=0, le=2**24)
     """Of stdout and stderr, each; the rest is cut off."""
+
+    def usual(self) -> "RunLimits":
+        """What a run gets within these that asks for nothing: a public time that comes soon."""
+        return self.model_copy(update={"wall_seconds": min(self.wall_seconds, USUAL_WALL_SECONDS)})
 
 
 class CodeData(Sent):

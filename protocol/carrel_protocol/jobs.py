@@ -118,6 +118,7 @@ class CodeJob(Received):
     claim_token: str
     lease_seconds: float
     deadline_ms: int
+    """The worker holds its slot until claim + deadline, so that a slot's freedom tells nothing."""
     content: CodeContent
     content_hash: str
     data: tuple[StorageGrant, ...]
@@ -125,7 +126,8 @@ class CodeJob(Received):
     target_path: str
     """A directory below the storage root, the worker's to create: one file an item, by number."""
     earlier: tuple[StorageGrant, ...] = ()
-    """Released tables of the same datasets: new ones are compared with them (differencing)."""
+    """Tables, values and arrays that were released of the same datasets: what comes out is
+    compared with them (differencing)."""
     least_cell: int = 10
     """Counts below this are pointed out."""
 

@@ -97,6 +97,11 @@ def test_released_rounded_with_cells_taken_out(
     form.get_by_role("checkbox", name=re.compile("Take out the .* of counts")).check()
     expect(table.locator("[data-suppressed]").first).to_be_visible()
     check_accessible(page)
+    counts = page.get_by_role("group", name="counts", exact=True)
+    counts.get_by_role("button", name="Show counts as it would leave").click()
+    left = page.get_by_role("group", name="Table counts as it would leave")
+    expect(left.get_by_text("missing").first).to_be_visible()
+    check_accessible(page)
     # A choice outlives a reload.
     page.reload()
     expect(form.get_by_role("radio", name="Release")).to_be_checked()

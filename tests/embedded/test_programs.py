@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from carrel_site.embedded.programs import (
+    CODE_QUEUES,
     MOCK_QUEUES,
     WORKER_QUEUES,
     api_program,
@@ -75,5 +76,9 @@ def test_a_worker_of_made_up_rows_is_given_no_storage(tmp_path: Path) -> None:
     assert program.environment["CARREL_WORKER_STORAGE_DIR"] == ""
     assert program.cwd == tmp_path
     assert WorkerSettings(storage_dir="").storage_dir is None
-    assert set(MOCK_QUEUES).isdisjoint(WORKER_QUEUES)
-    assert {*MOCK_QUEUES, *WORKER_QUEUES} == set(QUEUES)
+
+
+def test_each_queue_has_one_worker_and_questions_share_theirs_with_no_program() -> None:
+    queues = [*MOCK_QUEUES, *CODE_QUEUES, *WORKER_QUEUES]
+    assert sorted(queues) == sorted(QUEUES)
+    assert {"code", "black_box"}.isdisjoint(WORKER_QUEUES)

@@ -58,8 +58,7 @@ def run_black_box(job: BlackBoxJob, slot: Slot, child: ChildProcess) -> Delivery
                 return Delivery.CLAIM_LOST if lease.ended else Delivery.GIVEN_UP
             return deliver(child.site, job, result, lease, child.settings.result_patience_seconds)
     finally:
-        if not child.shutdown.is_set():
-            slot.hold()
+        slot.hold(child.shutdown.is_set)
 
 
 def _result(

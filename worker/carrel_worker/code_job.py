@@ -1,8 +1,11 @@
-"""Running one claimed piece of approved code: check, run, look at what came out, hand over.
+"""Running approved code: check, run, look at what came out, hand over, hold the slot.
 
 However the code itself ends, the run has ended well: its report and what it returned wait for
 people. A run fails only where the code was not run: what was approved is not what is here, or
 the sandbox does not hold.
+
+How long it took is its data's to tell, and whoever asked may have another run waiting behind this
+one. So the place of a run, however it ended or was cancelled, is free at its public time only.
 """
 
 import os
@@ -12,7 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from carrel_protocol.jobs import CodeEnded, CodeJob, StorageGrant
-from carrel_protocol.outputs import TableData
 from carrel_worker.attempts import BEAT_SECONDS
 from carrel_worker.delivery import Delivery, Result, deliver, failure
 from carrel_worker.executors.checks import Background, look_at
@@ -21,6 +23,7 @@ from carrel_worker.executors.code.errors import BadResult, CodeRefused
 from carrel_worker.executors.code.run import run
 from carrel_worker.lease import Lease
 from carrel_worker.process import ChildProcess
+from carrel_worker.slot import Slot
 from carrel_worker.storage import GrantError, Storage
 
 _FILE_MODE = 0o640
@@ -30,8 +33,18 @@ class Stopped(Exception):
     """The claim is over, or the worker is to stop."""
 
 
-def run_code(job: CodeJob, child: ChildProcess) -> Delivery:
-    """Carry out `job`. The end of the claim, and of the worker, kill the code at once."""
+def run_code(job: CodeJob, slot: Slot, child: ChildProcess) -> Delivery:
+    """Carry out `job`; returns when its slot's public time has come, whatever happened.
+
+    The end of the claim, and of the worker, kill the code at once.
+    """
+    try:
+        return _carry_out(job, child)
+    finally:
+        slot.hold(child.shutdown.is_set)
+
+
+def _carry_out(job: CodeJob, child: ChildProcess) -> Delivery:
     with Lease(child.site, child.heartbeat, job, beat_seconds=BEAT_SECONDS) as lease:
 
         def stopped() -> bool:
@@ -60,7 +73,7 @@ def _result(job: CodeJob, child: ChildProcess, stopped: Callable[[], bool]) -> R
             background = Background(
                 schemas={each.alias: each.table for each in job.content.data},
                 tables=prepared.data,
-                earlier=earlier_tables(child.storage, job.earlier),
+                earlier=earlier_releases(child.storage, job.earlier),
                 least_cell=job.least_cell,
             )
             ran = run(child.sandbox, prepared, stopped, gpu=child.settings.sandbox_gpu is not None)
@@ -122,10 +135,10 @@ def discard(storage: Storage, target_path: str) -> None:
         directory.rmdir()
 
 
-def earlier_tables(
+def earlier_releases(
     storage: Storage, grants: Sequence[StorageGrant]
-) -> tuple[tuple[str, TableData], ...]:
-    """Released tables, by their place among the grants; what is no table is passed over.
+) -> tuple[tuple[str, results.Result], ...]:
+    """What was released, by its place among the grants; what cannot be read is passed over.
 
     Raises `GrantError`: a comparison that was left out would look like one that found nothing.
     """
@@ -135,5 +148,5 @@ def earlier_tables(
         with os.fdopen(descriptor, "rb") as file:
             content = file.read()
         with suppress(BadResult):
-            found.append((f"earlier release {number}", results.parse_table(content)[0]))
+            found.append((f"earlier release {number}", results.parse_released(content)))
     return tuple(found)

@@ -38,7 +38,7 @@ def run_query(job: QueryJob, slot: Slot, child: ChildProcess) -> Delivery:
                 return Delivery.CLAIM_LOST
             return deliver(child.site, job, result, lease, child.settings.result_patience_seconds)
     finally:
-        slot.hold()
+        slot.hold(child.shutdown.is_set)
 
 
 def _result(job: QueryJob, storage: Storage) -> Result:

@@ -1,7 +1,11 @@
 """Holding a worker's slot until a public time, so that its freedom tells nothing."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+_LOOK_SECONDS = 0.25
+"""How often a hold looks whether the worker is to stop."""
 
 
 @dataclass(frozen=True)
@@ -9,7 +13,8 @@ class Slot:
     """One claimed run's place in this worker; time starts when the claim was answered.
 
     The slot is free at claim + D·2^j for the smallest j that has not passed yet: D is public
-    (worked out from plan and declared size), so all that an overrun shows is its rung.
+    (worked out from plan and declared size, or from a limit of time that people approved), so all
+    that an overrun shows is its rung.
     """
 
     deadline_ms: int
@@ -22,6 +27,8 @@ class Slot:
             rung *= 2
         return self.claimed_at + rung
 
-    def hold(self) -> None:
-        """Sleep until the slot is free."""
-        time.sleep(max(0.0, self.free_at(time.monotonic()) - time.monotonic()))
+    def hold(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Sleep until the slot is free, or the worker is `stopping`: then nothing follows here."""
+        free = self.free_at(time.monotonic())
+        while not stopping() and (left := free - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_SECONDS))

@@ -62,7 +62,7 @@ def _carry_out(job: Job, child: ChildProcess) -> Delivery:
         case BlackBoxJob():
             return run_black_box(job, Slot(job.deadline_ms), child)
         case CodeJob():
-            return run_code(job, child)
+            return run_code(job, Slot(job.deadline_ms), child)
         case MockCodeJob():
             return run_mock_code(job, child)
         case _:

@@ -135,10 +135,11 @@ def still_approved(session: Session, approved: Locked) -> None:
 
 
 def limits(row: CodeEnvironment, asked: RunLimits | None) -> RunLimits:
-    """The environment's limits, or lower ones; raises `InvalidInput` for higher ones."""
+    """The usual ones within the environment's, or those asked for; raises `InvalidInput` for
+    higher ones than the environment's."""
     most = RunLimits.model_validate(row.limits)
     if asked is None:
-        return most
+        return most.usual()
     for name in RunLimits.model_fields:
         if getattr(asked, name) > getattr(most, name):
             raise InvalidInput(

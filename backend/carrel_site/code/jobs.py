@@ -25,7 +25,7 @@ from carrel_site.site import Site
 GRANT_SECONDS = 300.0
 """A worker opens what it is granted before it starts the code."""
 _EARLIER = 50
-"""So many tables of the same datasets, released last, are compared with."""
+"""So many items of the same datasets, released last, are compared with."""
 
 
 def code_job(session: Session, site: Site, run: Run, token: str) -> CodeJob:
@@ -79,14 +79,15 @@ def version_of(session: Session, site: Site, data: CodeData) -> DatasetVersion:
 
 
 def _earlier(session: Session, site: Site, content: CodeContent) -> tuple[StorageGrant, ...]:
-    """Leave to read tables that were released of the same datasets; those that are there."""
+    """Leave to read what was released of the same datasets, where it holds numbers to compare
+    with; those that are there."""
     ids = [one.dataset_id for one in content.data]
     rows = session.scalars(
         select(OutputItem)
         .join(Run, Run.id == OutputItem.run_id)
         .join(Request, Request.id == Run.request_id)
         .where(
-            OutputItem.released["kind"].astext == "table",
+            OutputItem.released["kind"].astext.in_(("table", "value", "array")),
             Request.dataset_id.in_(ids) | Request.also_datasets.overlap(ids),
         )
         .order_by(OutputItem.at.desc(), OutputItem.run_id, OutputItem.number)

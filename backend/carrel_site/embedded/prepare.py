@@ -7,13 +7,14 @@ from functools import partial
 
 from carrel_site.cli.db import upgrade
 from carrel_site.core.db import Database
-from carrel_site.embedded.programs import MOCK_QUEUES, WORKER_QUEUES
+from carrel_site.embedded.programs import CODE_QUEUES, MOCK_QUEUES, WORKER_QUEUES
 from carrel_site.embedded.secrets import read_secret
 from carrel_site.runs.workers import ensure_worker
 from carrel_site.settings import MissingSecret, get_settings
 
 WORKERS = (
     ("embedded", "worker_token", WORKER_QUEUES),
+    ("embedded-code", "code_worker_token", CODE_QUEUES),
     ("embedded-mock", "mock_worker_token", MOCK_QUEUES),
 )
 """Name, secret and queues of each: a credential of its own for what sees no data."""

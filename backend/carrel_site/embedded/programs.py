@@ -9,8 +9,11 @@ from carrel_site.embedded.process import Program, clean_environment
 from carrel_site.settings import Settings
 
 PYTHON = (sys.executable, "-P")  # -P: whatever lies in the working directory is not imported
-WORKER_QUEUES = ("query", "ingest", "code", "black_box")
+WORKER_QUEUES = ("query", "ingest")
 """What the embedded worker beside the data takes; its token is good for these."""
+CODE_QUEUES = ("code", "black_box")
+"""What the one for programs takes. Their runs hold its places until their public times, minutes
+long: in another's they would be in the way of questions, and questions could tell of them."""
 MOCK_QUEUES = ("mock",)
 """What the other takes, which is given no data: runs of code on made-up rows."""
 

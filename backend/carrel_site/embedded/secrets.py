@@ -34,6 +34,7 @@ GENERATORS: dict[str, Callable[[], str]] = {
     "audit_signing_key.pem": _signing_key,
     "setup_token": _token,
     "worker_token": lambda: f"cw_{_token()}",
+    "code_worker_token": lambda: f"cw_{_token()}",
     "mock_worker_token": lambda: f"cw_{_token()}",
 }
 

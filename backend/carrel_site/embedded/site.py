@@ -14,6 +14,7 @@ from carrel_site.embedded.identity import Identity, server_identity
 from carrel_site.embedded.layout import DataDir
 from carrel_site.embedded.postgres import Postgres, prepare_sockets
 from carrel_site.embedded.programs import (
+    CODE_QUEUES,
     MOCK_QUEUES,
     WORKER_QUEUES,
     api_programs,
@@ -135,6 +136,7 @@ def _start_background(supervisor: Supervisor, data: DataDir, url: str, concurren
     mocks = min(_MOCK_RUNS, concurrency)
     for name, queues, token, at_once, storage in (
         ("worker", WORKER_QUEUES, "worker_token", concurrency, data.storage),
+        ("code-worker", CODE_QUEUES, "code_worker_token", concurrency, data.storage),
         ("mock-worker", MOCK_QUEUES, "mock_worker_token", mocks, None),
     ):
         supervisor.start(

@@ -20,6 +20,7 @@ from carrel_protocol.api.requests import OutputState, RunState
 from carrel_protocol.canonical import tagged_hash
 from carrel_protocol.code import CodeContent
 from carrel_protocol.outputs import OutputItem as Item
+from carrel_protocol.schema import TableSchema
 from carrel_site.accounts import repository as people
 from carrel_site.audit.log import SITE, exact, record
 from carrel_site.core.clock import now
@@ -76,7 +77,9 @@ def decide(
     _check(output, asked)
     if asked.decision == "release":
         try:
-            for _, _, content in _leaving(site, output, _plan(output, [_Wish.of(asked)])):
+            for _, _, content in _leaving(
+                site, output, _plan(output, [_Wish.of(asked)]), schemas_of(request)
+            ):
                 content.close()
         except DigestMismatch as mismatch:
             refused(session, run, request, mismatch)
@@ -138,7 +141,7 @@ def settle(session: Session, site: Site, run: Run, output: Output) -> None:
             _withhold(session, run, request, output, said or NOTHING)
             return
         try:
-            left = _put_out(site, output, plan)
+            left = _put_out(site, output, plan, schemas_of(request))
         except DigestMismatch as mismatch:
             refused(session, run, request, mismatch)
             _withhold(session, run, request, output, TAMPERED)
@@ -150,6 +153,11 @@ def votes(session: Session, run_id: str) -> list[OutputVote]:
     """In the order in which they were cast."""
     query = select(OutputVote).where(OutputVote.run_id == run_id)
     return list(session.scalars(query.order_by(OutputVote.at, OutputVote.id)))
+
+
+def schemas_of(request: Request) -> list[TableSchema]:
+    """Of the datasets that the code was given."""
+    return [one.table for one in CodeContent.model_validate(request.content).data]
 
 
 def missing() -> NotFound:
@@ -196,7 +204,9 @@ def _plan(output: Output, wishes: Sequence[_Wish]) -> Plan:
     return plan
 
 
-def _leaving(site: Site, output: Output, plan: Plan) -> Iterator[tuple[int, Item, IO[bytes]]]:
+def _leaving(
+    site: Site, output: Output, plan: Plan, schemas: Sequence[TableSchema]
+) -> Iterator[tuple[int, Item, IO[bytes]]]:
     """Each item as it leaves, with its bytes. Raises `DigestMismatch` where they are not those
     that were recorded, and `InvalidInput` where a change does not fit."""
     for number, (item, change) in plan.items():
@@ -206,17 +216,19 @@ def _leaving(site: Site, output: Output, plan: Plan) -> Iterator[tuple[int, Item
             with content:
                 if item.size > transform.MAX_BYTES:
                     raise InvalidInput(f"'{item.name}' is too large to be changed.")
-                changed = transform.apply(item.kind, content.read(), change)
+                changed = transform.apply(item.kind, content.read(), change, schemas)
             content = io.BytesIO(changed)
             digest = hashlib.sha256(changed).hexdigest()
             item = item.model_copy(update={"size": len(changed), "digest": digest})  # noqa: PLW2901
         yield number, item, content
 
 
-def _put_out(site: Site, output: Output, plan: Plan) -> dict[int, Item]:
+def _put_out(
+    site: Site, output: Output, plan: Plan, schemas: Sequence[TableSchema]
+) -> dict[int, Item]:
     """Copy what leaves to where it is read from; the items as they left, by number."""
     left = {}
-    for number, item, content in _leaving(site, output, plan):
+    for number, item, content in _leaving(site, output, plan, schemas):
         with content:
             site.storage.put_released(output.run_id, number, content)
         left[number] = item

@@ -4,6 +4,7 @@ Reviewers see what code returned as soon as it is there; its researcher, whateve
 nothing of it before the public end of the run, then that it is looked at, and then what left.
 """
 
+import hashlib
 from typing import IO, NamedTuple
 
 from sqlalchemy import select
@@ -14,6 +15,8 @@ from carrel_protocol.api.code import (
     HeldItem,
     HeldOutput,
     ReleaseVote,
+    Transform,
+    TransformPreview,
 )
 from carrel_protocol.api.common import Person
 from carrel_protocol.api.requests import OutputState, RunState
@@ -24,11 +27,11 @@ from carrel_site.accounts import groups as group_rows
 from carrel_site.accounts.models import User
 from carrel_site.audit.log import record
 from carrel_site.code import programs
-from carrel_site.core.errors import NotFound
+from carrel_site.core.errors import InvalidInput, NotFound
 from carrel_site.core.http import Caller
 from carrel_site.datasets.models import Dataset
 from carrel_site.datasets.storage import DigestMismatch
-from carrel_site.outputs import decisions, held
+from carrel_site.outputs import decisions, held, transform
 from carrel_site.outputs.errors import OutputChanged
 from carrel_site.outputs.models import Output, OutputItem, OutputVote
 from carrel_site.requests.errors import NotReviewer
@@ -125,6 +128,29 @@ def item_for_review(
         return None
     _note_view(session, caller, row, item=name)
     return item, content
+
+
+def changed_for_review(
+    session: Session, site: Site, caller: Caller, run_id: str, change: Transform
+) -> TransformPreview | None:
+    """An item as it would leave, by the very rule by which it does; looked at like its bytes."""
+    found = item_for_review(session, site, caller, run_id, change.item)
+    if found is None:
+        return None
+    item, stored = found
+    with stored:
+        if item.size > transform.MAX_BYTES:
+            raise InvalidInput(f"'{item.name}' is too large to be changed.")
+        content = stored.read()
+    row = _reviewable(session, caller, run_id)
+    changed = transform.apply(item.kind, content, change, decisions.schemas_of(row.request))
+    return TransformPreview(
+        item=item.model_copy(
+            update={"size": len(changed), "digest": hashlib.sha256(changed).hexdigest()}
+        ),
+        content=changed.decode(),
+        left_alone=transform.left_alone(item.kind, changed),
+    )
 
 
 def result(session: Session, caller: Caller, run_id: str) -> CodeResult:

@@ -7,7 +7,14 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from carrel_protocol.api.code import CodeResult, HeldOutput, HeldSummary, ReleaseDecision
+from carrel_protocol.api.code import (
+    CodeResult,
+    HeldOutput,
+    HeldSummary,
+    ReleaseDecision,
+    Transform,
+    TransformPreview,
+)
 from carrel_protocol.api.common import Page
 from carrel_protocol.api.requests import OutputState
 from carrel_protocol.outputs import MEDIA_TYPES, OutputItem
@@ -94,6 +101,19 @@ def get_output_item(
     if found is None:
         raise OutputChanged(decisions.TAMPERED)
     return _sent(*found)
+
+
+@router.post("/outputs/{run_id}/preview", operation_id="preview_output_item")
+def preview_output_item(
+    run_id: RunId, asked: Transform, site: SiteDep, caller: Reviewer
+) -> TransformPreview:
+    """A table or value as it would leave after a change. The log says that you read it."""
+    found = site.db.transact(
+        lambda session: reading.changed_for_review(session, site, caller, run_id, asked)
+    )
+    if found is None:
+        raise OutputChanged(decisions.TAMPERED)
+    return found
 
 
 @router.post("/outputs/{run_id}/decision", operation_id="decide_output")

@@ -5,13 +5,17 @@ function of the bytes and the decision, so that its digest can be worked out by 
 """
 
 import json
+from collections.abc import Iterable, Iterator
 from decimal import Decimal, InvalidOperation, localcontext
 from typing import Any
 
 from pydantic import ValidationError
 
 from carrel_protocol.api.code import Transform
+from carrel_protocol.labels import measured
 from carrel_protocol.outputs import Cell, ItemKind, TableData
+from carrel_protocol.schema import TableSchema
+from carrel_protocol.written import TELLING, numbers_in, significant
 from carrel_site.core.errors import InvalidInput
 
 MAX_BYTES = 32 << 20
@@ -21,20 +25,48 @@ _DIGITS = 700
 """More than any quotient of two floats has before its point."""
 
 
-def apply(kind: ItemKind, content: bytes, change: Transform) -> bytes:
+def apply(
+    kind: ItemKind, content: bytes, change: Transform, schemas: Iterable[TableSchema] = ()
+) -> bytes:
     """The item's bytes after `change`.
 
-    A table's labels, its first `index` columns, are not rounded. Raises `InvalidInput` where the
-    change does not fit the item.
+    A table's labels are not rounded: code says which of its columns those are, and
+    `carrel_protocol.labels` which of them are. schemas: of the datasets that the code was given.
+    Raises `InvalidInput` where the change does not fit the item.
     """
     if kind not in CHANGEABLE:
         raise InvalidInput(f"'{change.item}' is a {kind}: only tables and values can be changed.")
     if len(content) > MAX_BYTES:
         raise InvalidInput(f"'{change.item}' is too large to be changed.")
-    return (_table if kind == "table" else _value)(content, change)
+    return _table(content, change, schemas) if kind == "table" else _value(content, change)
 
 
-def _table(content: bytes, change: Transform) -> bytes:
+def left_alone(kind: ItemKind, content: bytes) -> int:
+    """How many numbers stand in an item's names and texts, which rounding leaves as they are."""
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        raise InvalidInput("This is no JSON value.") from None
+    if kind == "table":  # its own keys are no names of the item's
+        value = [value["columns"], value["rows"]]
+    return sum(
+        significant(number) >= TELLING for text in _texts(value) for number in numbers_in(text)
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def _table(content: bytes, change: Transform, schemas: Iterable[TableSchema]) -> bytes:
     try:
         table = TableData.model_validate_json(content)
     except ValidationError:
@@ -42,8 +74,14 @@ def _table(content: bytes, change: Transform) -> bytes:
     rows = [list(row) for row in table.rows]
     if change.round_to is not None:
         step = Decimal(repr(change.round_to))
+        labels = [
+            (name, [row[place] for row in rows])
+            for place, name in enumerate(table.columns[: table.index])
+        ]
+        measures = {*measured(labels, schemas), *range(table.index, len(table.columns))}
         for row in rows:
-            row[table.index :] = [_rounded(cell, step) for cell in row[table.index :]]
+            for place in measures:
+                row[place] = _rounded(row[place], step)
     for at, column in change.suppress:
         if not (0 <= at < len(rows) and 0 <= column < len(table.columns)):
             raise InvalidInput(f"'{change.item}' has no cell in row {at}, column {column}.")

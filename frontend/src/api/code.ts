@@ -25,6 +25,8 @@ export type HeldOutput = components["schemas"]["HeldOutput"];
 export type HeldSummary = components["schemas"]["HeldSummary"];
 export type Finding = components["schemas"]["Finding"];
 export type ReleaseDecision = components["schemas"]["ReleaseDecision"];
+export type Transform = components["schemas"]["Transform"];
+export type TransformPreview = components["schemas"]["TransformPreview"];
 export type CodeResult = components["schemas"]["CodeResult"];
 export type Level = Finding["level"];
 
@@ -179,6 +181,19 @@ export function resultQuery(runId: string) {
     queryFn: ({ signal }) =>
       given<CodeResult>(
         api.GET("/api/v1/runs/{run_id}/result", { params: { path: { run_id: runId } }, signal }),
+      ),
+  });
+}
+
+/** An item as it would leave after a change. Each look is in the log, so it is asked for by hand. */
+export function usePreviewItem(runId: string) {
+  return useMutation({
+    mutationFn: (change: Transform) =>
+      given<TransformPreview>(
+        api.POST("/api/v1/outputs/{run_id}/preview", {
+          params: { path: { run_id: runId } },
+          body: change,
+        }),
       ),
   });
 }

@@ -64,7 +64,7 @@ class CodeAsk(Sent):
     parameters: dict[Identifier, ParameterValue] = Field(default={}, max_length=50)
     environment: EnvironmentName = "default"
     limits: RunLimits | None = None
-    """Lower than the environment's; its own when None."""
+    """Within the environment's. When None its own, but at most 50 s of wall time."""
 
 
 class MockRunCreate(CodeAsk):
@@ -242,6 +242,16 @@ class Transform(Sent):
     """Numbers become multiples of this."""
     suppress: tuple[tuple[int, int], ...] = Field(default=(), max_length=10_000)
     """Cells (row, column) of a table that become null."""
+
+
+class TransformPreview(Received):
+    """An item as it would leave."""
+
+    item: OutputItem
+    content: str
+    """Its JSON."""
+    left_alone: int
+    """Numbers that stand in names and texts: rounding leaves them as they are."""
 
 
 class ReleaseDecision(Sent):

@@ -115,6 +115,41 @@ def test_only_what_everybody_lets_go_leaves_as_changed_by_any(
     assert original == TABLE
 
 
+def test_a_change_is_shown_before_it_is_decided(held: tuple[CodeSite, str]) -> None:
+    code, run_id = held
+    reviewer, path = code.app.reviewer, f"/outputs/{run_id}/preview"
+    before = len(code.events("output.viewed"))
+    asked = {"item": "counts", "round_to": 10, "suppress": [[1, 1]]}
+    shown = code.ok(reviewer, "POST", path, json=asked)
+    assert json.loads(shown["content"])["rows"] == [["north", 120], ["south", None]]
+    assert shown["left_alone"] == 0
+    assert len(code.events("output.viewed")) == before + 1
+    assert code.shown(run_id)["state"] == "held"
+    assert code.shown(run_id)["votes"] == []
+    # What leaves is what was shown, to the byte.
+    for who in (reviewer, code.other):
+        assert code.decide(who, run_id, items=["counts"], transforms=[asked]).is_success
+    (left,) = code.result(run_id)["items"]
+    assert left == shown["item"]
+
+
+def test_a_preview_is_for_those_who_decide(held: tuple[CodeSite, str]) -> None:
+    code, run_id = held
+    path, asked = f"/outputs/{run_id}/preview", {"item": "counts", "round_to": 10}
+    for who in (code.app.researcher, code.app.auditor):
+        reply = code.call(who, "POST", path, json=asked)
+        assert reply.status_code in (httpx.codes.FORBIDDEN, httpx.codes.NOT_FOUND)
+    for wrong in (
+        {"item": "weights", "round_to": 10},
+        {"item": "total", "suppress": [[0, 0]]},
+        {"item": "counts", "suppress": [[9, 9]]},
+    ):
+        reply = code.call(code.app.reviewer, "POST", path, json=wrong)
+        assert reply.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    reply = code.call(code.app.reviewer, "POST", path, json={"item": "other", "round_to": 1})
+    assert reply.status_code == httpx.codes.NOT_FOUND
+
+
 def test_nothing_that_everybody_lets_go(held: tuple[CodeSite, str]) -> None:
     code, run_id = held
     assert code.decide(code.app.reviewer, run_id, items=["counts"]).is_success

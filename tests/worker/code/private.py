@@ -1,13 +1,11 @@
 """A small private table for checks, and results as the parser hands them over."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from carrel_protocol.outputs import Finding, TableData
+from carrel_protocol.outputs import Finding
 from carrel_protocol.schema import (
     BooleanColumn,
     CategoryColumn,
@@ -18,7 +16,7 @@ from carrel_protocol.schema import (
 )
 from carrel_worker.executors.checks import Background, look_at
 from carrel_worker.executors.code.prepare import schema_file
-from carrel_worker.executors.code.results import Result
+from carrel_worker.executors.code.results import Result, parse_released
 from carrel_worker.sandbox.runner import tables
 from carrel_worker.sandbox.runner.convert import payload, to_items
 from carrel_worker.tables.codes import code_type
@@ -73,19 +71,18 @@ def returned(value: Any) -> tuple[Result, ...]:
     return parse(b"".join(payload(to_items(value))), output_bytes=2**23)
 
 
-def table_of(frame: pd.DataFrame) -> TableData:
-    (result,) = returned(frame)
-    return TableData.model_validate(json.loads(result.content))
-
-
 def findings(
-    directory: Path, value: Any, *, earlier: tuple[pd.DataFrame, ...] = (), least: int = 10
+    directory: Path, value: Any, *, earlier: tuple[Any, ...] = (), least: int = 10
 ) -> tuple[Finding, ...]:
     """What the checks say of a value that code over the table in `directory` returned."""
     background = Background(
         schemas={"df": SCHEMA},
         tables={"df": open_table(directory / tables.STORED, SCHEMA.columns)},
-        earlier=tuple((f"earlier release {n}", table_of(e)) for n, e in enumerate(earlier, 1)),
+        earlier=tuple(
+            (f"earlier release {n}", parse_released(result.content))
+            for n, one in enumerate(earlier, 1)
+            for result in returned(one)
+        ),
         least_cell=least,
     )
     return look_at(returned(value), background)

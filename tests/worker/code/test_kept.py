@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from carrel_protocol.jobs import StorageGrant
-from carrel_worker.code_job import discard, earlier_tables, store
+from carrel_worker.code_job import discard, earlier_releases, store
 from carrel_worker.storage import PathRefused, Storage
 from tests.worker.code.private import returned
 from tests.worker.runtime.jobs import grant
@@ -38,10 +39,16 @@ def test_a_link_in_the_way_is_not_written_through(tmp_path: Path) -> None:
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_earlier_releases_that_are_no_tables_are_passed_over(tmp_path: Path) -> None:
-    (tmp_path / "table").write_text('{"columns":["n"],"index":0,"rows":[[3]]}')
+def test_earlier_releases_are_read_by_their_form_and_others_passed_over(tmp_path: Path) -> None:
     (tmp_path / "picture").write_bytes(b"PNG")
-    grants = [StorageGrant.model_validate(grant(tmp_path, n)) for n in ("picture", "table")]
-    ((name, table),) = earlier_tables(Storage(tmp_path), grants)
-    assert name == "earlier release 2"
-    assert table.rows == ((3,),)
+    (tmp_path / "table").write_text('{"columns":["n"],"index":0,"rows":[[3]]}')
+    (tmp_path / "value").write_text('{"columns":7}')
+    (tmp_path / "array").write_bytes(returned(np.arange(3))[0].content)
+    (tmp_path / "cut").write_bytes(b"\x93NUMPY")
+    names = ("picture", "table", "value", "array", "cut")
+    grants = [StorageGrant.model_validate(grant(tmp_path, name)) for name in names]
+    (two, table), (three, value), (four, array) = earlier_releases(Storage(tmp_path), grants)
+    assert (two, three, four) == tuple(f"earlier release {n}" for n in (2, 3, 4))
+    assert (table.item.kind, table.value.rows) == ("table", ((3,),))
+    assert (value.item.kind, value.value) == ("value", {"columns": 7})
+    assert (array.item.kind, array.value.tolist()) == ("array", [0, 1, 2])

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -22,7 +23,7 @@ from carrel_protocol.code import (
 from carrel_worker import environments
 from carrel_worker.sandbox import probe
 from carrel_worker.sandbox.limits import tree
-from tests.embedded.procs import eventually
+from tests.embedded.procs import alive, eventually
 from tests.worker.runtime.conftest import RunningWorker
 from tests.worker.runtime.jobs import grant, lay_out, table
 
@@ -74,7 +75,7 @@ def code_job(worker: RunningWorker, text: str = MEAN, **changes: Any) -> dict[st
     return {
         "kind": "code",
         "lease_seconds": 30.0,
-        "deadline_ms": 60_000,
+        "deadline_ms": 25,  # what the slot is held for; what runs over it waits for a doubling
         "content": asked.model_dump(mode="json"),
         "content_hash": asked.content_hash(),
         "data": [grant(worker.storage, stored)],
@@ -312,6 +313,72 @@ def test_cancelling_kills_the_code_at_once(worker: RunningWorker, queue: str) ->
     assert eventually(lambda: len(tree(main)) <= before + 4, 30)
     if "target_path" in job:
         assert not (worker.storage / job["target_path"]).exists()
+
+
+# The place that a run takes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def work(df):\n    return 1\n",
+        "import time\ndef work(df):\n    time.sleep(3)\n    return 1\n",
+        "def work(df):\n    raise ValueError(df.age.sum())\n",
+    ],
+)
+def test_the_next_run_starts_at_the_public_time_however_long_this_one_took(
+    worker: RunningWorker, text: str
+) -> None:
+    before = worker.send(worker.site.add(code_job(worker, text) | {"deadline_ms": 8000}), "code")
+    behind = worker.send(worker.site.add(code_job(worker)), "code")
+    ended = worker.site.wait_for(before, "succeeded", 204, 120)
+    started = worker.site.wait_for(behind, "claim", 200, 60)
+    (claim,) = worker.site.of(before, "claim")
+    worker.site.wait_for(behind, "succeeded", 204, 60)
+    assert ended.at < claim.at + 8.0  # people can look at once
+    assert started.at >= claim.at + 8.0
+
+
+@pytest.mark.parametrize("changed", [{"beats": ["cancelled"]}, {"result": [409]}])
+def test_a_run_that_lost_its_claim_keeps_its_place(
+    worker: RunningWorker, changed: dict[str, Any]
+) -> None:
+    loop = "while True: pass" if "beats" in changed else "return 1"
+    job = code_job(worker, f"def work(df):\n    {loop}\n") | {"deadline_ms": 8000}
+    before = worker.send(worker.site.add(job, **changed), "code")
+    behind = worker.send(worker.site.add(code_job(worker)), "code")
+    claim = worker.site.wait_for(before, "claim", 200)
+    assert worker.site.wait_for(behind, "claim", 200, 60).at >= claim.at + 8.0
+    worker.site.wait_for(behind, "succeeded", 204, 60)
+
+
+def test_a_refused_run_keeps_its_place(worker: RunningWorker) -> None:
+    job = code_job(worker) | {"deadline_ms": 3000, "content_hash": "0" * 64}
+    before = worker.send(worker.site.add(job), "code")
+    behind = worker.send(worker.site.add(code_job(worker)), "code")
+    failed = worker.site.wait_for(before, "failed", 204)
+    (claim,) = worker.site.of(before, "claim")
+    assert worker.site.wait_for(behind, "claim", 200, 60).at >= claim.at + 3.0 > failed.at
+    worker.site.wait_for(behind, "succeeded", 204, 60)
+
+
+def test_runs_on_made_up_rows_hold_nothing(worker: RunningWorker) -> None:
+    first = worker.send(
+        worker.site.add(mock_job(MEAN, [[1, 30]]) | {"deadline_ms": 60_000}), "mock"
+    )
+    ended(worker, mock_job(MEAN, [[1, 30]]), "mock")
+    (claim,) = worker.site.of(first, "claim")
+    assert worker.site.wait_for(first, "succeeded", 204).at < claim.at + 60
+
+
+def test_a_worker_that_stops_waits_for_no_public_time(start: Callable[..., RunningWorker]) -> None:
+    worker = start()
+    job = code_job(worker) | {"deadline_ms": 600_000}
+    run = worker.send(worker.site.add(job), "code")
+    worker.site.wait_for(run, "succeeded", 204, 120)
+    main, children = worker.main_and_children()
+    os.kill(main, signal.SIGTERM)
+    assert eventually(lambda: not alive(children), 60), "it still holds the place"
 
 
 def test_the_worker_says_what_it_can_run(worker: RunningWorker) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from carrel_protocol.outputs import Finding, OutputItem, TableData
+from carrel_protocol.outputs import Finding
 from carrel_protocol.schema import TableSchema
-from carrel_worker.executors.checks import cells, contents, values
-from carrel_worker.executors.checks.grids import Grid, grid_of
+from carrel_worker.executors.checks import cells, contents, differencing, rows, values
+from carrel_worker.executors.checks.grids import grid_of
 from carrel_worker.executors.checks.groups import Private
 from carrel_worker.executors.checks.thresholds import LEAST_CELL
 from carrel_worker.executors.code.results import Result
@@ -23,7 +23,7 @@ class Background:
 
     schemas: Mapping[str, TableSchema]
     tables: Mapping[str, Table]
-    earlier: Sequence[tuple[str, TableData]] = ()
+    earlier: Sequence[tuple[str, Result]] = ()
     least_cell: int = LEAST_CELL
 
 
@@ -35,21 +35,23 @@ def look_at(results: Sequence[Result], background: Background) -> tuple[Finding,
         for alias, table in background.tables.items()
     ]
     least = background.least_cell
-    grids = {result.item.name: grid_of(result) for result in results}
-    earlier = [(name, _grid(table)) for name, table in background.earlier]
+    schemas = tuple(background.schemas.values())
+    grids = {result.item.name: grid_of(result, schemas) for result in results}
+    earlier = [(name, grid_of(result, schemas)) for name, result in background.earlier]
     found: list[Finding] = []
     for result in results:
         grid = grids[result.item.name]
         name = result.item.name
         found += _done("small_cells", name, cells.small_cells(grid, privates, least))
+        found += _done("small_cells", name, cells.untraced(result, grid, privates))
         found += _done("dominance", name, cells.dominance(grid, privates))
-        found += _done("unrounded", name, values.unrounded(grid, privates, least))
-        found += _done("private_rows", name, values.private_rows(grid, privates))
+        found += _done("unrounded", name, values.unrounded(result, grid, privates, least))
+        found += _done("private_rows", name, rows.private_rows(grid, privates))
         found += _done("identifiers", name, contents.identifiers(grid, privates))
         found += _done("entropy", name, contents.entropy(result, grid))
-        found += _done("metadata", name, contents.metadata(result, grid))
-    tables = [grid for grid in grids.values() if grid.is_table]
-    found += _done("differencing", "", cells.differencing(tables, earlier, least))
+        found += _done("metadata", name, contents.metadata(result, grid, privates))
+    every = list(grids.values())
+    found += _done("differencing", "", differencing.differencing(every, earlier, least))
     found += _done("size", "", contents.size(results, privates))
     found += [
         Finding(
@@ -64,11 +66,6 @@ def look_at(results: Sequence[Result], background: Background) -> tuple[Finding,
     ]
     found.sort(key=lambda each: _GRAVITY.index(each.level))
     return tuple(found[:_MOST_FINDINGS])
-
-
-def _grid(table: TableData) -> Grid:
-    item = OutputItem(name="earlier", kind="table", size=0, digest="")
-    return grid_of(Result(item, b"", table))
 
 
 def _done(check: Any, item: str, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -1,8 +1,7 @@
-"""Small cells, dominance, and the differences to what was released before."""
+"""Small cells, and few people who make up nearly all of a total."""
 
 import re
 from collections.abc import Iterable, Iterator
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +9,10 @@ from numpy.typing import NDArray
 from carrel_protocol.outputs import Finding
 from carrel_protocol.schema import IntegerColumn, RealColumn
 from carrel_worker.executors.checks import groups as behind
-from carrel_worker.executors.checks.grids import Column, Grid, is_number
+from carrel_worker.executors.checks.grids import Column, Grid, as_number
 from carrel_worker.executors.checks.groups import Groups, Private
 from carrel_worker.executors.checks.thresholds import NK_SHARE, P_SHARE
+from carrel_worker.executors.code.results import Result
 
 _COUNTS = re.compile(
     r"(^|[_ .(/])(n|nr|num|number|count|counts|size|freq|frequency|obs|nobs|rows|units|people|"
@@ -35,10 +35,11 @@ def small_cells(grid: Grid, privates: Iterable[Private], least: int) -> Iterator
             list(dict.fromkeys(cell for cell, _ in below)),
         )
     for private in privates:
-        groups = behind.groups_of(grid, private)
-        if groups is None:
+        found = behind.traced(grid, private)
+        if found is None:
             continue
-        people = behind.people(groups, private, grid.rows)
+        form, groups = found
+        people = behind.people(groups, private, form.rows)
         rows = np.flatnonzero((people > 0) & (people < least))
         if rows.size:
             yield grid.finding(
@@ -47,8 +48,30 @@ def small_cells(grid: Grid, privates: Iterable[Private], least: int) -> Iterator
                 f"{rows.size} rows, grouped by {', '.join(groups.by)}, have fewer than {least} "
                 f"people of '{private.alias}' behind them (fewest: {people[rows].min()}), whatever "
                 "the numbers in them are.",
-                [(int(row), column.place) for row in rows for column in grid.measures],
+                [cell for row in rows for cell in form.cells_of(int(row))],
             )
+
+
+def untraced(result: Result, grid: Grid, privates: list[Private]) -> Iterator[Finding]:
+    """Say where groups were not looked for: silence would pass for a clean table."""
+    if result.item.kind == "figure":
+        yield grid.finding(
+            "small_cells",
+            "note",
+            "No check reads a picture: how many people are behind what it shows is for you to see.",
+        )
+        return
+    numbers = any(not np.isnan(column.numbers).all() for column in grid.columns if column.cells)
+    if not (numbers or result.item.kind in ("tensors", "frame")) or not privates:
+        return
+    if all(behind.traced(grid, private) is None for private in privates):
+        yield grid.finding(
+            "small_cells",
+            "note",
+            "Its groups could not be traced to the rows that they were made from: that no small "
+            "group was found in it says nothing. How many people are behind each number is for "
+            "the program to show.",
+        )
 
 
 def _small_columns(grid: Grid, least: int) -> Iterator[tuple[tuple[int, int], bool]]:
@@ -68,24 +91,25 @@ def _small_rows(grid: Grid, least: int) -> Iterator[tuple[tuple[int, int], bool]
             continue
         for column in grid.measures:
             cell = column.cells[row]
-            if is_number(cell) and 0 < cell < least:
+            if 0 < as_number(cell) < least:
                 yield (row, column.place), True
 
 
 def dominance(grid: Grid, privates: Iterable[Private]) -> Iterator[Finding]:
     """Totals and means of a private column by groups of which one or two units hold nearly all."""
     for private in privates:
-        groups = behind.groups_of(grid, private)
-        if groups is None:
+        found = behind.traced(grid, private)
+        if found is None:
             continue
+        form, groups = found
         for column in private.schema.columns:
             if not isinstance(column, IntegerColumn | RealColumn):
                 continue
             values = np.nan_to_num(behind.numbers(private, column))
-            released = [each for each in grid.measures if _is_of(each, groups, values, grid.rows)]
+            released = [each for each in form.measures if _is_of(each, groups, values, form.rows)]
             if not released:
                 continue
-            total, first, second = behind.shares(groups, private, values, grid.rows)
+            total, first, second = behind.shares(groups, private, values, form.rows)
             rest = total - first - second
             rows = np.flatnonzero(
                 (total > 0) & ((first + second > NK_SHARE * total) | (rest < P_SHARE * first))
@@ -98,7 +122,7 @@ def dominance(grid: Grid, privates: Iterable[Private]) -> Iterator[Finding]:
                     f"'{column.name}' (two hold more than {NK_SHARE:.0%}, or all others are less "
                     f"than {P_SHARE:.0%} of the largest): whoever is the second largest learns the "
                     "largest.",
-                    [(int(row), each.place) for row in rows for each in released],
+                    [form.at(int(row), each) for row in rows for each in released],
                 )
 
 
@@ -116,48 +140,3 @@ def _is_of(released: Column, groups: Groups, values: NDArray[np.float64], rows: 
     return any(
         np.isclose(numbers[there], each[there], rtol=1e-3).mean() > 0.5 for each in (total, means)
     )
-
-
-def differencing(
-    grids: list[Grid], earlier: list[tuple[str, Grid]], least: int
-) -> Iterator[Finding]:
-    """Counts that differ by less than `least` from those of a like table, and so tell of few."""
-    for grid in grids:
-        for name, before in earlier:
-            yield from _differences(grid, name, before, least)
-    for grid, other in combinations(grids, 2):
-        yield from _differences(grid, f"'{other.item}'", other, least)
-
-
-def _differences(grid: Grid, name: str, before: Grid, least: int) -> Iterator[Finding]:
-    if not grid.is_table or [c.name for c in grid.labels] != [c.name for c in before.labels]:
-        return
-    if not grid.index and grid.rows != before.rows:
-        return
-    rows = {key: row for row, key in enumerate(before.keys())}
-    cells: list[tuple[int, int]] = []
-    totals: list[tuple[int, int]] = []
-    for column in grid.measures:
-        other = next((c for c in before.measures if c.name == column.name), None)
-        if other is None or not (column.counts and other.counts):
-            continue
-        now, then = column.numbers, other.numbers
-        for row, key in enumerate(grid.keys()):
-            if key in rows and 0 < abs(now[row] - then[rows[key]]) < least:
-                cells.append((row, column.place))
-        if 0 < abs(np.nansum(now) - np.nansum(then)) < least:
-            totals.append((0, column.place))
-    if cells:
-        yield grid.finding(
-            "differencing",
-            "alarm",
-            f"{len(cells)} counts differ by less than {least} from those of {name}: what the two "
-            "tables together tell is about so few people.",
-            cells,
-        )
-    elif totals:
-        yield grid.finding(
-            "differencing",
-            "warning",
-            f"The total of {len(totals)} columns differs by less than {least} from that of {name}.",
-        )

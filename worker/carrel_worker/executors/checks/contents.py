@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from carrel_protocol.invisible import is_hidden
 from carrel_protocol.outputs import Finding
 from carrel_protocol.schema import CategoryColumn
 from carrel_worker.executors.checks.grids import Column, Grid, shown
@@ -17,6 +17,7 @@ from carrel_worker.executors.checks.groups import Private
 from carrel_worker.executors.checks.thresholds import (
     ALARMING_SHARE,
     LARGE_SHARE,
+    MANY_SPECKS,
     MANY_TEXTS,
     NOISY_BITS,
     PACKED,
@@ -24,6 +25,7 @@ from carrel_worker.executors.checks.thresholds import (
     PACKED_TEXT,
     TEXT_BITS,
 )
+from carrel_worker.executors.code.grain import Grain
 from carrel_worker.executors.code.results import Result
 
 _IDENTIFIERS = {
@@ -37,6 +39,7 @@ _IDENTIFIERS = {
 _WORDS = re.compile(
     r"(person|patient|user|customer|client|member|subject|pupil|unit)?_?id|ssn|nhs", re.IGNORECASE
 )
+_BLANKS = re.compile(r"^\s|\s$|\s{2,}|[^\S \n]")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 
 
@@ -50,6 +53,14 @@ def identifiers(grid: Grid, privates: list[Private]) -> Iterator[Finding]:
         if isinstance(column, CategoryColumn)
         for value in column.categories
     }
+    if grid.rows and grid.columns and not grid.measures:
+        yield grid.finding(
+            "identifiers",
+            "alarm",
+            "All of its columns are said to label rows, and none to hold what was measured: a list "
+            "of texts may be one of people.",
+        )
+    yield from _called(grid)
     for column in grid.columns:
         if column.name.lower() in units or _WORDS.fullmatch(column.name):
             yield grid.finding(
@@ -67,6 +78,18 @@ def identifiers(grid: Grid, privates: list[Private]) -> Iterator[Finding]:
                 "warning",
                 f"The column {shown(column.name)} holds {len(distinct)} different texts that are "
                 "no public category: it may name people rather than groups.",
+            )
+
+
+def _called(grid: Grid) -> Iterator[Finding]:
+    """What names look like: they leave as texts do."""
+    for what, pattern in _IDENTIFIERS.items():
+        found = [name for name in dict.fromkeys(grid.names) if pattern.search(name)]
+        if found:
+            yield grid.finding(
+                "identifiers",
+                "warning" if "date" in what else "alarm",
+                f"{len(found)} names of its parts look like {what}, such as {shown(found[0])}.",
             )
 
 
@@ -113,12 +136,15 @@ def entropy(result: Result, grid: Grid) -> Iterator[Finding]:
             )
     if result.item.kind == "figure":
         height, width = result.item.shape
-        if (bits := 8 * result.item.size / (height * width)) > NOISY_BITS:
+        bits = 8 * result.item.size / (height * width)
+        grain: Grain = result.value
+        if bits > NOISY_BITS or grain.noisy or grain.specks > MANY_SPECKS:
             yield grid.finding(
                 "entropy",
                 "warning",
-                f"The figure takes {bits:.1f} bits a pixel; a plot takes less than one. Its pixels "
-                "may carry numbers.",
+                f"The figure takes {bits:.1f} bits a pixel (a plot less than one); "
+                f"{grain.noisy} of its {grain.parts} parts look like noise, and {grain.specks} "
+                "specks are of nearly the colour around them: its pixels may carry numbers.",
             )
 
 
@@ -202,7 +228,7 @@ def _count(result: Result) -> int:
     return 0 if result.item.kind == "figure" else 1 + result.content.count(b",")
 
 
-def metadata(result: Result, grid: Grid) -> Iterator[Finding]:
+def metadata(result: Result, grid: Grid, privates: list[Private]) -> Iterator[Finding]:
     """What a file held beside its data (it was taken out), and characters that nobody sees."""
     if result.dropped:
         yield grid.finding(
@@ -211,17 +237,28 @@ def metadata(result: Result, grid: Grid) -> Iterator[Finding]:
             f"The figure's file held more than pixels ({shown(', '.join(result.dropped))}); that "
             "was taken out.",
         )
-    texts = [*(column.name for column in grid.columns)]
-    texts += [text for column in grid.columns for text in column.texts]
-    hidden = sum(
-        unicodedata.category(character) in ("Cc", "Cf", "Co", "Cn") and character not in "\n\t"
-        for text in texts
-        if not (text.isascii() and text.isprintable())
-        for character in text
-    )
+    public = {
+        value
+        for private in privates
+        for column in private.schema.columns
+        if isinstance(column, CategoryColumn)
+        for value in column.categories
+    }
+    texts = [*grid.names]
+    texts += [text for column in grid.columns for text in column.texts if text not in public]
+    strange = [text for text in texts if not (text.isascii() and text.isprintable())]
+    hidden = sum(is_hidden(character) for text in strange for character in text)
     if hidden:
         yield grid.finding(
             "metadata",
             "alarm",
             f"Its texts hold {hidden} characters that are not shown: they may carry anything.",
+        )
+    blank = sum(bool(_BLANKS.search(text)) for text in texts)
+    if blank:
+        yield grid.finding(
+            "metadata",
+            "warning",
+            f"{blank} of its texts begin or end with blanks, or hold several in a row or of "
+            "unusual kinds: nobody sees how many, and they may carry something.",
         )

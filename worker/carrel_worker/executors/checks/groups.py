@@ -19,6 +19,12 @@ from carrel_worker.executors.checks.thresholds import MOST_ROWS, SAME
 from carrel_worker.tables.codes import last_code, lowest, null_code, step
 from carrel_worker.tables.layout import Table
 
+_MARGIN = -1
+_MARGINS = ("all", "total")
+"""How margins of a cross table are called."""
+_TRUTHS: dict[object, int] = {"True": 1, "False": 0}
+"""As names of columns."""
+
 
 @dataclass(frozen=True)
 class Private:
@@ -69,11 +75,26 @@ def code_of(column: SchemaColumn, cell: Cell) -> int | None:
     return None
 
 
+def traced(grid: Grid, private: Private) -> tuple[Grid, Groups] | None:
+    """The grid in the finest form of which the rows are groups of private rows, and those.
+
+    Its columns may be groups too: of both at once (a cross table), or they alone. None where
+    neither are values of private columns.
+    """
+    if private.too_large:
+        return None
+    for made in (grid.melted, lambda: grid, grid.turned):
+        form = made()
+        if form is not None and (groups := groups_of(form, private)) is not None:
+            return form, groups
+    return None
+
+
 def groups_of(grid: Grid, private: Private) -> Groups | None:
-    """None where the labels are not all values of private columns of those names."""
+    """None where the labels are not all values of private columns, or do not tell rows apart."""
     codes: list[tuple[SchemaColumn, list[int]]] = []
-    for label in grid.labels:
-        found = _codes(label, private.schema)
+    for label in _labels(grid):
+        found = _codes(label, private.schema, {column.name for column, _ in codes})
         if found is None:
             return None
         codes.append(found)
@@ -81,6 +102,7 @@ def groups_of(grid: Grid, private: Private) -> Groups | None:
         return None
     group = np.zeros(private.table.rows, dtype=np.int64)
     wanted = np.zeros(grid.rows, dtype=np.int64)
+    margins = np.zeros(grid.rows, dtype=np.bool_)
     size = 1
     for column, each in codes:
         width = last_code(column) + 2
@@ -88,7 +110,11 @@ def groups_of(grid: Grid, private: Private) -> Groups | None:
             return None
         group = group * width + private.table.columns[column.name].astype(np.int64)
         wanted = wanted * width + np.array(each, dtype=np.int64)
+        margins |= np.array(each) == _MARGIN
         size *= width
+    wanted[margins] = _MARGIN
+    if np.unique(wanted[~margins]).size != (~margins).sum() or margins.all():
+        return None
     order = np.argsort(wanted)
     places = np.searchsorted(wanted[order], group)
     places[places == grid.rows] = 0
@@ -98,14 +124,44 @@ def groups_of(grid: Grid, private: Private) -> Groups | None:
     )
 
 
-def _codes(label: Column, schema: TableSchema) -> tuple[SchemaColumn, list[int]] | None:
-    column = schema.column(label.name)
-    if column is None:
-        return None
-    codes = [code_of(column, cell) for cell in label.cells]
-    if any(code is None for code in codes):
-        return None
-    return column, [code for code in codes if code is not None]
+def _labels(grid: Grid) -> list[Column]:
+    """What labels the rows: what is said to, or else texts and truth values."""
+    if grid.index:
+        return grid.keys_of_rows
+    return [c for c in grid.columns if any(isinstance(cell, bool | str) for cell in c.cells)]
+
+
+def _codes(
+    label: Column, schema: TableSchema, used: set[str]
+) -> tuple[SchemaColumn, list[int]] | None:
+    """The private column whose values the labels are: that of their name, or the only one that
+    has all these values."""
+    named = schema.column(label.name) if label.name else None
+    if named is not None and named.name not in used and (codes := _coded(named, label)):
+        return named, codes
+    if not any(isinstance(cell, bool | str) for cell in label.cells):
+        return None  # numbers may be anybody's
+    found = [
+        (column, codes)
+        for column in schema.columns
+        if isinstance(column, CategoryColumn | BooleanColumn) and column.name not in used
+        if (codes := _coded(column, label))
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _coded(column: SchemaColumn, label: Column) -> list[int] | None:
+    """The labels' codes, `_MARGIN` for those of totals."""
+    codes: list[int] = []
+    for cell in label.cells:
+        code = _TRUTHS.get(cell) if isinstance(column, BooleanColumn) else None
+        code = code_of(column, cell) if code is None else code
+        if code is None and isinstance(cell, str) and cell.lower() in _MARGINS:
+            code = _MARGIN
+        if code is None:
+            return None
+        codes.append(code)
+    return codes
 
 
 def people(groups: Groups, private: Private, rows: int) -> NDArray[np.int64]:

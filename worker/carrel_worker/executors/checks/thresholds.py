@@ -8,6 +8,8 @@ and the researcher's program is not trusted to call anything. It would also brin
 statsmodels, lxml, openpyxl and rdflib along, and holds pandas below 3.
 """
 
+from carrel_protocol.written import TELLING
+
 LEAST_CELL = 10
 """People behind a published number (ACRO's `safe_threshold`; also the default of `CodeJob`)."""
 NK_LARGEST = 2
@@ -18,10 +20,11 @@ P_SHARE = 0.10
 knows the largest to that (ACRO's `safe_pratio_p`; Hundepool et al. 2012, §4.2.2)."""
 SAME = 1e-9
 """Relative difference below which two floating-point numbers are one: sums in another order."""
-SIGNIFICANT = 3
-"""A number of fewer significant digits equals somebody's too easily to mean anything."""
+SIGNIFICANT = TELLING
 MANY_DIGITS = 6
 """Of a released number; statistics offices publish three or four (Hundepool et al. 2012, §4.4)."""
+FULL_DIGITS = 12
+"""Beyond these a number was not rounded at all: the last of a float's 53 bits may be a payload."""
 PACKED = 0.95
 """Compressed size over size above which whole numbers look like packed bytes: random bytes are at
 1.0, small counts in wide types far below 0.5."""
@@ -31,8 +34,11 @@ PACKED_TEXT = 200
 TEXT_BITS = 5.0
 """Shannon entropy of a text, in bits a character: prose has about 4.2, base64 nearly 6, and hex,
 which cannot reach this, is found by its alphabet."""
-NOISY_BITS = 8.0
-"""Bits a pixel of a compressed figure: a plot has less than one, a photograph 8 to 14."""
+NOISY_BITS = 3.0
+"""Bits a pixel of a compressed figure in 16 shades: a plot has less than one, a page of small text
+two, a photograph five, noise twelve."""
+MANY_SPECKS = 1000
+"""Single colours that differ by a shade from all around them; a plot has few of them."""
 MANY_TEXTS = 20
 """Distinct texts of a column beyond which they name things rather than groups."""
 LARGE_SHARE = 0.10

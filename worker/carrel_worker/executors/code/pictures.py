@@ -4,8 +4,8 @@ The chunks are walked by their lengths and checksums. Only those that make up th
 palette, transparency, data) are handed to the decoder (`reader`). It lays the picture on white, as
 it is looked at (what lies under transparent pixels goes), and gives red, green and blue of each
 pixel back, of which a file is written here. So nothing but pixels leaves even if a file took the
-decoder over. Numbers may hide in their lowest bits, which the `entropy` check and a reviewer's eye
-are for.
+decoder over. Their lowest bits, where numbers could hide unseen, are taken off (`grain`); the
+`entropy` check and a reviewer's eye are for the rest.
 """
 
 import struct
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carrel_worker.executors.code.errors import BadResult
+from carrel_worker.executors.code.grain import Grain, coarse, grain_of
 
 MAX_PIXELS = 25_000_000
 MAX_SIDE = 20_000
@@ -34,6 +35,7 @@ class Picture:
     width: int
     dropped: tuple[str, ...]
     """What the file held beside its pixels, by the chunks' names."""
+    grain: Grain
 
 
 class Decoder(Protocol):
@@ -43,8 +45,8 @@ class Decoder(Protocol):
 def redraw(content: bytes, decoder: Decoder) -> Picture:
     """The picture that a PNG file shows. Raises `BadResult`."""
     bare, height, width, dropped = _bare(content)
-    drawn = write_png(decoder.pixels(bare, height, width))
-    return Picture(drawn, height, width, dropped)
+    pixels = coarse(decoder.pixels(bare, height, width))
+    return Picture(write_png(pixels), height, width, dropped, grain_of(pixels))
 
 
 def write_png(pixels: NDArray[np.uint8]) -> bytes:

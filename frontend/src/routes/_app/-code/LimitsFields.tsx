@@ -4,7 +4,7 @@ import type { Environment } from "@/api/code";
 import { formatBytes, formatDuration } from "@/lib/format";
 import classes from "./Code.module.css";
 import type { FieldProps } from "./Fields";
-import { LIMITS, type LimitFields } from "./form";
+import { LIMITS, USUAL_SECONDS, type LimitFields } from "./form";
 
 const LIMIT_LABELS: Record<keyof LimitFields, string> = {
   wall: "Seconds",
@@ -25,8 +25,9 @@ export function LimitsFields({ form, change, wrong, environment }: Props) {
     <details className={classes.columns} open={set || bad || undefined}>
       <summary>Limits of a run</summary>
       <p className={classes.hint}>
-        Left empty: the environment's. A run ends to whoever asked at a fixed time that follows from
-        its seconds, so a lower limit shows sooner.
+        Left empty: the environment's, and {USUAL_SECONDS} seconds at most. A run ends to whoever asked
+        at a fixed time that follows from its seconds, and holds its place until then: a lower limit
+        shows sooner, and lets others run.
       </p>
       <div className={classes.fields}>
         {(Object.keys(LIMIT_LABELS) as (keyof LimitFields)[]).map((name) => (

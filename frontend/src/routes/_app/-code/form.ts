@@ -208,6 +208,9 @@ function whole(text: string, most: number): boolean {
   return /^\d{1,4}$/.test(text.trim()) && Number(text) >= 1 && Number(text) <= most;
 }
 
+/** Of a run that asks for none: its place among the runs is held until its public time. */
+export const USUAL_SECONDS = 50;
+
 /** Each field's limit, its unit in the limits' own, and what a message calls that. */
 export const LIMITS: Record<keyof LimitFields, { of: keyof RunLimits; unit: number; words: string }> = {
   wall: { of: "wall_seconds", unit: 1, words: "seconds" },
@@ -233,7 +236,8 @@ function readLimits(
     else lowered[of] = unit === 1 ? value : Math.round(value);
   }
   if (Object.keys(lowered).length === 0 || environment === undefined) return null;
-  return { ...environment.limits, ...lowered };
+  const { wall_seconds: most } = environment.limits;
+  return { ...environment.limits, wall_seconds: Math.min(most, USUAL_SECONDS), ...lowered };
 }
 
 /** The form that makes what was asked. `names`: of the datasets, by their ids. */
@@ -255,6 +259,7 @@ export function formOf(request: CodeRequest, names: ReadonlyMap<string, string>)
     ),
     runs: String(content.reach?.runs ?? EMPTY.runs),
     days: String(content.reach?.days ?? EMPTY.days),
+    limits: { ...NO_LIMITS, wall: String(content.limits.wall_seconds) },
     purpose: request.purpose,
   };
 }

@@ -5,7 +5,8 @@ import { SiteItem } from "@/components/code/Items";
 import { Note } from "@/components/Note";
 import { Badge, StateBadge } from "@/components/StateBadge";
 import { FindingsOf } from "./Findings";
-import { AS_IT_IS, marksOf, type ItemChoice } from "./form";
+import { AS_IT_IS, changeOf, marksOf, type ItemChoice } from "./form";
+import { Preview } from "./Preview";
 import classes from "./outputs.module.css";
 
 interface Props {
@@ -20,6 +21,8 @@ interface Props {
 export function HeldItem({ runId, held, findings, choice = AS_IT_IS }: Props) {
   const marks = useMemo(() => marksOf(findings, choice.suppress), [findings, choice.suppress]);
   const { item, state, released_as: left } = held;
+  const own = state === "held" ? changeOf(item, choice, findings) : null;
+  const change = own && (own.round_to === null || Number(own.round_to) > 0) ? own : null;
   const changed = left && left.digest !== item.digest;
   return (
     <div className={classes.held}>
@@ -41,6 +44,7 @@ export function HeldItem({ runId, held, findings, choice = AS_IT_IS }: Props) {
             This is what the code returned. It left changed: rounded, or with cells taken out.
           </Note>
         )}
+        {change && <Preview key={JSON.stringify(change)} runId={runId} change={change} />}
       </SiteItem>
       <aside className={classes.beside} aria-label={`Checks of ${item.name}`}>
         <h4>Checks</h4>

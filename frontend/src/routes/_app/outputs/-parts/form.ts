@@ -1,6 +1,6 @@
 /** A decision as it is being made, and the one that is sent. Pure. */
 
-import type { Finding, HeldOutput, Level, ReleaseDecision } from "@/api/code";
+import type { Finding, HeldOutput, Level, OutputItem, ReleaseDecision, Transform } from "@/api/code";
 import type { CellMark } from "@/components/code/ItemContent";
 
 export interface ItemChoice {
@@ -96,13 +96,23 @@ export function decisionOf(form: DecisionForm, output: HeldOutput): ReleaseDecis
     ...base,
     decision: "release",
     items: leaving.length === choices.length ? null : leaving.map(({ item }) => item.name),
-    transforms: leaving.flatMap(({ item, round, suppress }) => {
-      if (!changeable(item.kind)) return [];
+    transforms: leaving.flatMap(({ item, ...choice }) => {
       const own = output.findings.filter((finding) => finding.item === item.name);
-      const cells = suppress && item.kind === "table" ? graveCells(own) : [];
-      const step = round.trim() === "" ? null : Number(round);
-      if (step === null && cells.length === 0) return [];
-      return [{ item: item.name, round_to: step, suppress: cells }];
+      const change = changeOf(item, choice, own);
+      return change === null ? [] : [change];
     }),
   };
+}
+
+/** What is done to an item before it leaves; null where nothing is. */
+export function changeOf(
+  item: OutputItem,
+  choice: ItemChoice,
+  findings: readonly Finding[],
+): Transform | null {
+  if (!choice.leaves || !changeable(item.kind)) return null;
+  const cells = choice.suppress && item.kind === "table" ? graveCells(findings) : [];
+  const step = choice.round.trim() === "" ? null : Number(choice.round);
+  if (step === null && cells.length === 0) return null;
+  return { item: item.name, round_to: step, suppress: cells };
 }
