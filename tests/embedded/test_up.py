@@ -156,7 +156,7 @@ def test_stopped_while_it_starts(tmp_path: Path) -> None:
 
 
 def test_the_workers_know_neither_database_nor_password(up: Up) -> None:
-    assert eventually(lambda: len(_workers(up)) == 2)
+    assert eventually(lambda: len(_workers(up)) == 3)
     worker = {pid for guard in _workers(up) for pid in (guard, *descendants(guard))}
     assert len(worker) >= 6
     password = (up.data / "secrets" / "app_database_password").read_bytes()
@@ -175,11 +175,11 @@ def test_the_workers_know_neither_database_nor_password(up: Up) -> None:
 
 
 def test_the_worker_of_made_up_rows_is_not_told_where_the_data_is(up: Up) -> None:
-    assert eventually(lambda: len(_workers(up)) == 2)
+    assert eventually(lambda: len(_workers(up)) == 3)
     told = list(_workers(up).values())
     storages = sorted(each[b"CARREL_WORKER_STORAGE_DIR"] for each in told)
-    assert storages == [b"", bytes(up.data / "storage")]
-    assert len({each[b"CARREL_WORKER_TOKEN_FILE"] for each in told}) == 2
+    assert storages == [b"", bytes(up.data / "storage"), bytes(up.data / "storage")]
+    assert len({each[b"CARREL_WORKER_TOKEN_FILE"] for each in told}) == 3
 
 
 def test_no_secret_is_in_a_command_line_or_a_programs_environment(up: Up) -> None:
