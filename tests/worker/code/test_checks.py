@@ -13,8 +13,9 @@ from PIL import Image
 
 from carrel_protocol.outputs import Finding
 from carrel_worker.executors import checks
+from carrel_worker.executors.checks import grids
 from carrel_worker.sandbox.runner import tables
-from tests.worker.code.private import findings, frame_of, lay_out
+from tests.worker.code.private import findings, frame_of, lay_out, returned
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +194,18 @@ def test_the_units_own_column(directory: Path, df: pd.DataFrame) -> None:
 )
 def test_texts_that_name_people(directory: Path, text: str) -> None:
     assert _of(findings(directory, {"note": f"see {text}"}), "identifiers", "alarm")
+
+
+@pytest.mark.parametrize("text", ["a" * 2**20, "a@" * 2**19, "1 " * 2**19 + ".", "a@b." * 2**18])
+def test_long_texts_are_searched_in_time_that_grows_with_them(directory: Path, text: str) -> None:
+    # One that grew with the square would take hours, and meets the test's time limit.
+    findings(directory, {"note": text})
+
+
+def test_labels_stay_short_however_long_keys_are() -> None:
+    (only,) = returned({"a" * 10_000: {f"{n}": n for n in range(1000)}})
+    grid = grids.grid_of(only)
+    assert max(len(str(cell)) for cell in grid.columns[0].cells) <= 120
 
 
 def test_texts_of_too_many_kinds(directory: Path) -> None:

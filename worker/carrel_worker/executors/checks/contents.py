@@ -28,12 +28,15 @@ from carrel_worker.executors.checks.thresholds import (
 from carrel_worker.executors.code.grain import Grain
 from carrel_worker.executors.code.results import Result
 
+# Each is bounded: a text is a stranger's, and a search that is not linear in it holds up all else.
 _IDENTIFIERS = {
-    "an e-mail address": re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"),
+    "an e-mail address": re.compile(r"(?<=[^@\s])@[^@\s]{1,255}\.[A-Za-z]{2,}"),
     "a UUID": re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"),
     "an IP address": re.compile(r"\b(\d{1,3}\.){3}\d{1,3}\b"),
     "a bank account (IBAN)": re.compile(r"\b[A-Z]{2}\d{2}[A-Z0-9]{11,30}\b"),
-    "a long number, as of a person or a phone": re.compile(r"(?<![\d.])\+?\d[\d -]{7,}\d(?![\d.])"),
+    "a long number, as of a person or a phone": re.compile(
+        r"(?<![\d.])\+?\d[\d -]{7,40}\d(?![\d.])"
+    ),
     "a date with its day": re.compile(r"\b(19|20)\d\d-\d\d-\d\d\b"),
 }
 _WORDS = re.compile(

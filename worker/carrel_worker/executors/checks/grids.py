@@ -19,6 +19,8 @@ Level = Literal["note", "warning", "alarm"]
 Cell = bool | int | float | str | None
 _MOST_CELLS = 200
 _LONGEST = 60
+_KEY, _PATH = 60, 120
+"""Characters of a key, and of the keys that lead to a value, in the label it is given."""
 _MOST_TURNED = 1000
 """Rows of a table that is also read with its columns as rows."""
 _MOST_MELTED = 20_000
@@ -214,7 +216,8 @@ def _keys(value: Any) -> Iterator[str]:
 def _leaves(value: Any, path: str) -> Iterator[tuple[str, Cell]]:
     if isinstance(value, dict):
         for key, each in value.items():
-            yield from _leaves(each, f"{path}.{key}" if path else key)
+            # Short: a long key of a million values would be a million long labels.
+            yield from _leaves(each, f"{path}.{key[:_KEY]}"[:_PATH] if path else key[:_PATH])
     elif isinstance(value, list):
         for each in value:
             yield from _leaves(each, path)

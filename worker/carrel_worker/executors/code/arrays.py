@@ -166,8 +166,8 @@ def _numbers(raw: bytes, descr: str, shape: tuple[int, ...]) -> NDArray[Any]:
         raise BadResult(f"an array of more than {MAX_DIMENSIONS} dimensions")
     if math.prod(shape) * dtype.itemsize != len(raw):
         raise BadResult(f"an array of shape {shape} does not take {len(raw)} bytes")
-    if 0 in shape and max(shape) > 2**31:
-        raise BadResult("an empty array with a huge dimension")
+    if math.prod(size for size in shape if size) * dtype.itemsize >= 2**62:
+        raise BadResult("an array, empty or not, of huge dimensions")
     if dtype.kind == "b" and np.frombuffer(raw, np.uint8).max(initial=0) > 1:
         raise BadResult("a boolean that is neither 0 nor 1")
     array = np.frombuffer(raw, dtype).copy()
