@@ -32,7 +32,8 @@ from tests.fixtures.services import DatabaseUrls
 
 CREWS = (
     Crew("worker", ("query", "ingest"), 1),
-    Crew("worker-code", ("code",), 2),
+    # Each place is held until its run's public time, whatever the run took: so there are many.
+    Crew("worker-code", ("code",), 8),
     Crew("worker-mock", ("mock",), 1, storage=False),
 )
 WARM_UP = Wave(
