@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from carrel._code_collect import Allowed
 from carrel._errors import InvalidInput
 from carrel._made import made
-from carrel._pages import fetch_all
 from carrel_protocol.api.code import Environment
 from carrel_protocol.code import Bound, ChoiceBound, NumberBound, Reach
 
@@ -19,10 +18,16 @@ if TYPE_CHECKING:
 
 def environment_of(site: Site, name: str, packages: Iterable[str] = ()) -> Environment:
     """The environment of that name, which has these packages. Raises `InvalidInput`."""
-    all_of_them = fetch_all(site._http, "environments", Environment)
+    all_of_them = site.environments
+    if not all_of_them:
+        raise InvalidInput(
+            "The site has no environment yet, so no code can run there.",
+            advice="A site that was just started has one within a minute. If it stays so, its "
+            "owner sees why in the log of the workers for code.",
+        )
     found = next((one for one in all_of_them if one.name == name), None)
     if found is None:
-        others = ", ".join(one.name for one in all_of_them) or "none"
+        others = ", ".join(one.name for one in all_of_them)
         raise InvalidInput(
             f"The site has no environment {name!r}.", advice=f"It has {others}: environment='…'."
         )

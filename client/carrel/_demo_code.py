@@ -4,12 +4,14 @@ CARREL_URL=… CARREL_API_KEY=… python -m carrel._demo_code ask|fetch
 """
 
 import sys
+import time
 
 import carrel
 
 PURPOSE = "Spending by sex, for a report on the elderly"
 _SECONDS = 11
 """Of wall time: what the code may take, and so when its end is public."""
+_READY_SECONDS = 120
 
 
 def _work(site: carrel.Site) -> "carrel.CodeFunction":
@@ -23,7 +25,15 @@ def _work(site: carrel.Site) -> "carrel.CodeFunction":
     return spending
 
 
+def _once_code_can_run(site: carrel.Site) -> None:
+    """A new site's workers first make ready what code may import: some seconds, once."""
+    end = time.monotonic() + _READY_SECONDS
+    while not site.environments and time.monotonic() < end:
+        time.sleep(0.3)
+
+
 def _ask(site: carrel.Site) -> None:
+    _once_code_can_run(site)
     work = _work(site)
     print("\n>>> @carrel.function(data=site.datasets['meps'], packages=['pandas'])")
     print("... def spending(df, age_from=65):")

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from carrel._dataset import Dataset
 from carrel._errors import ConfigurationError
 from carrel._http import Http, RetryPolicy, setting
+from carrel._pages import fetch_all
 from carrel._paths import quoted
 from carrel._price import Budget
 from carrel._resources import Audit, Datasets, Keys, Populations, Requests, Runs, Users
 from carrel_protocol.api.accounts import User
+from carrel_protocol.api.code import Environment
 
 if TYPE_CHECKING:
     import httpx
@@ -110,6 +112,11 @@ class Site:
 
     def close(self) -> None:
         self._http.close()
+
+    @property
+    def environments(self) -> list[Environment]:
+        """The sets of packages that code may import there, as they are now."""
+        return fetch_all(self._http, "environments", Environment)
 
     def __enter__(self) -> Site:
         return self

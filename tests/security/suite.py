@@ -144,7 +144,25 @@ def environment(tier: Tier) -> EnvironmentDir:
     system = Path(f"/usr/bin/python3.{sys.version_info[1]}")
     if not system.exists():
         raise Unavailable(f"{running.interpreter} is root's alone, and there is no {system}")
-    return EnvironmentDir(running.name, system, running.packages, running.preload)
+    packages = tuple(map(_reachable, running.packages))
+    return EnvironmentDir(running.name, system, packages, running.preload)
+
+
+@cache
+def _reachable(packages: Path) -> Path:
+    """Without mounts another user comes by the path: a copy, where that is closed to others."""
+    if all(parent.stat().st_mode & 0o001 for parent in packages.parents):
+        return packages
+    copy = _root() / "packages"
+    shutil.copytree(packages, copy, copy_function=_link)
+    return copy
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 @dataclass
