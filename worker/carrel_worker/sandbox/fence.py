@@ -20,7 +20,7 @@ _OWN_NUMBER = 0x7F0F0F0F
 
 @contextlib.contextmanager
 def place() -> Iterator[Path]:
-    """A directory with `data` and `job` (links) and `tmp`, removed at the end with all in it."""
+    """A directory with `data` (links), `job` and `tmp`, removed at the end with all in it."""
     root = Path(tempfile.mkdtemp(prefix="carrel-sandbox-"))
     try:
         root.chmod(0o755)
@@ -28,10 +28,19 @@ def place() -> Iterator[Path]:
             (root / name).mkdir(mode=0o755)
         if (who := drop.identity()) is not None:
             os.chown(root / "tmp", who.uid, who.gid)
-        (root / "job" / "carrel_runner").symlink_to(bubblewrap.RUNNER)
+        _copy_runner(root / "job" / "carrel_runner")
         yield root
     finally:
         shutil.rmtree(root, onerror=_open_up)
+
+
+def _copy_runner(target: Path) -> None:
+    """The few files that begin a program: where ours lie, the other user may not come."""
+    target.mkdir()
+    for source in bubblewrap.RUNNER.glob("*.py"):
+        shutil.copyfile(source, target / source.name)
+        (target / source.name).chmod(0o644)
+    target.chmod(0o755)
 
 
 def _open_up(function: Any, path: str, _: object) -> None:
@@ -55,7 +64,7 @@ def rules(
     own = system.own(environment).values()
     places = (*system.shown(environment), *system.loaders(), *own, *environment.packages)
     readable += map(str, places)
-    readable += [str(bubblewrap.RUNNER), str(root / "job")]
+    readable.append(str(root / "job"))
     for name, descriptor in mounts:
         path = os.readlink(f"/proc/self/fd/{descriptor}")
         link = root / "data" / name
