@@ -61,6 +61,7 @@ ENDINGS: dict[str, set[str]] = {
     "cpu_successors": {"cpu_time"},
     "cpu_unreaped": {"cpu_time"},
     "in_flight": {"exited"},
+    "count_processes": {"returned", "processes"},
     "fork_bomb": _STOPPED,
     "thread_bomb": _STOPPED | {"raised"},
     "memory_one": {"memory"},
@@ -78,7 +79,7 @@ ENDINGS: dict[str, set[str]] = {
     "x32": {"killed", "exited"},
 }
 """How an attack may end; all others return."""
-KNOWN = {"landlock": {"host_names"}}
+KNOWN = {"landlock": {"host_names", "count_processes"}}
 """What a tier is known to let through, as its documentation says."""
 
 

@@ -1,13 +1,15 @@
 """What programs are given, and how their ends are told."""
 
 import os
+import resource
 import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
-from carrel_worker.sandbox import BadMount, DataUnreadable, Mount, Sandbox, drop
+from carrel_worker.sandbox import BadMount, DataUnreadable, Mount, Sandbox, SandboxError, drop
+from tests.worker.packages import here
 from tests.worker.sandbox.programs import LIMITS, function, script, values
 
 LOOP = "def work():\n    while True: pass\n"
@@ -19,6 +21,21 @@ def test_a_function_gets_its_parameters_and_returns_a_value(sandbox: Sandbox) ->
     assert outcome.tier.startswith("bubblewrap+seccomp")
     assert outcome.peak_bytes > 0
     assert outcome.wall_ms > 0
+
+
+def test_a_waiting_process_serves_whoever_may_open_few_files() -> None:
+    # As most people may, by what their shells set.
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[0]), before[1]))
+    try:
+        with Sandbox(warm=1) as made:
+            made.warm_up(here())
+            outcome = made.run(function("def work(): return 1"))
+    except SandboxError as error:
+        pytest.skip(str(error))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert outcome.warm
 
 
 def test_a_script_saves_values_and_imports_its_other_files(sandbox: Sandbox) -> None:

@@ -119,6 +119,9 @@ class Watchdog:
     """A directory of the host's that stands for /tmp, in a tier without mounts of its own."""
     tmpfs_bytes: int | None = None
     """The size of the sandbox's own /tmp, in a tier with mounts."""
+    reaper: bool = True
+    """Whether the first process is ours: it waits for all others, so that the time they took is not
+    lost, and has as much memory as it had before the program began."""
     began: float = field(default_factory=time.monotonic)
     peak_bytes: int = 0
     cpu_seconds: float = 0.0
@@ -138,20 +141,19 @@ class Watchdog:
             return "wall_time"
         most = self.limits.processes
         found = [p for pid in tree(root, most=2 * most + 16) if (p := look(pid)) is not None]
-        # The first is ours: it waits for all others, so that the time they took is not lost, and
-        # has as much memory as it had before the program began.
-        if sum(process.threads for process in found) > most + 1:
+        if sum(process.threads for process in found) > most + self.reaper:
             return "processes"
         self._count_cpu(found)
         if self.cpu_seconds > self.limits.cpu_seconds:
             return "cpu_time"
         if _files(root, self.tmpfs_bytes) > MOST_FILES:
             return "output_size"
-        theirs = [process for process in found if process.pid != root]
+        theirs = [process for process in found if process.pid != root or not self.reaper]
         memory = sum(process.memory for process in theirs)
         if memory > self.limits.memory_bytes and len(theirs) > 1:
             memory = sum(_proportional(p.pid) for p in theirs)
-        self.peak_bytes = max(self.peak_bytes, memory)
+        # A short program may have been seen at its start alone.
+        self.peak_bytes = max(self.peak_bytes, memory, *(process.memory for process in found))
         return "memory" if memory > self.limits.memory_bytes else None
 
     def _count_cpu(self, found: list[Process]) -> None:

@@ -291,7 +291,7 @@ class Sandbox:
             self._streams(held),
             inherited,
         )
-        watchdog = Watchdog(program.limits, cancelled, scratch=place / "tmp")
+        watchdog = Watchdog(program.limits, cancelled, scratch=place / "tmp", reaper=False)
         return self._see_through(held, running, watchdog)
 
     def _see_through(self, held: _Held, running: Running, watchdog: Watchdog) -> Outcome:

@@ -116,7 +116,7 @@ def _first(control: socket.socket, descriptors: list[int]) -> NoReturn:
 
 def _keep(descriptors: list[int]) -> None:
     """Have these as 1, 2, 3, …, and no others but 0."""
-    high = [fcntl.fcntl(each, fcntl.F_DUPFD, 1024) for each in descriptors]
+    high = [fcntl.fcntl(each, fcntl.F_DUPFD, 64) for each in descriptors]
     for number, each in enumerate(high, 1):
         os.dup2(each, number)
     os.closerange(len(descriptors) + 1, 4096)
