@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,11 +165,9 @@ def _check(queue: Queue, wave: Wave, place: Path) -> None:
     expected = {run: queue.wanted.get(run, "cancelled") for run in runs}
     assert {run: how for run, how in ended.items() if how != expected[run]} == {}
     assert len(ended) == wave.runs
-    assert (after.descriptors - before.descriptors, before.descriptors - after.descriptors) == (
-        Counter(),
-        Counter(),
-    )
-    assert after == before
+    # An API may have let go a connection that it kept; nobody may keep one more.
+    assert after.descriptors - before.descriptors == Counter()
+    assert replace(after, descriptors=before.descriptors) == before
     # Of what lies beside the data, all is named by an output that is held.
     assert set(Storage(fleet.settings.storage_dir).returned()) == queue.held()
 

@@ -48,7 +48,8 @@ def test_below_a_closed_directory_and_in_a_long_path(tmp_path: Path) -> None:
         assert len(str(site.data)) > 120
         assert site.get("/api/v1/setup") == {"done": False}
         token = (site.data / "secrets" / "setup_token").read_text()
-        assert f"/setup#token={token}" in site.said
+        # Printed once the site is up: what it says is read by another thread.
+        assert eventually(lambda: f"/setup#token={token}" in site.said)
         assert "carrel setup" in site.said
         assert tree_modes(parent) == before
         assert stat.S_IMODE(site.data.stat().st_mode) == 0o700
