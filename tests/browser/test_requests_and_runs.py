@@ -79,7 +79,13 @@ def test_a_run_and_its_private_side(
     expect(page.get_by_text("Ended in fact")).to_be_visible()
     check_accessible(page)
     page.goto("/runs?overran=true")
-    expect(page.get_by_text("No run fits these filters")).to_be_visible()
+    # A question's 25 ms are overrun on a busy machine, and then it stands there.
+    overran = console.api(Role.OWNER).get("/runs?overran=true").json()["items"]
+    if overran:
+        expect(table.get_by_role("link")).to_have_count(len(overran))
+        expect(table.get_by_text("Overran", exact=True)).to_have_count(len(overran))
+    else:
+        expect(page.get_by_text("No run fits these filters")).to_be_visible()
 
 
 @pytest.mark.parametrize("role", [Role.RESEARCHER, Role.REVIEWER])
