@@ -14,21 +14,7 @@ from PIL import Image
 from carrel_protocol.outputs import Finding
 from carrel_worker.executors import checks
 from carrel_worker.executors.checks import grids
-from carrel_worker.sandbox.runner import tables
-from tests.worker.code.private import findings, frame_of, lay_out, returned
-
-
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("private")
-    lay_out(path / tables.STORED)
-    return path
-
-
-@pytest.fixture(scope="module")
-def df(directory: Path) -> pd.DataFrame:
-    frame: pd.DataFrame = frame_of(directory)
-    return frame
+from tests.worker.code.private import findings, returned
 
 
 def _of(found: tuple[Finding, ...], check: str, *levels: str) -> list[Finding]:
