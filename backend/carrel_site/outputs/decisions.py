@@ -37,6 +37,7 @@ from carrel_site.requests import repository as request_rows
 from carrel_site.requests import states
 from carrel_site.requests.errors import ContentChanged, NotReviewer
 from carrel_site.requests.models import Request
+from carrel_site.requests.policies import enough
 from carrel_site.runs import repository as run_rows
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
@@ -133,7 +134,7 @@ def settle(session: Session, site: Site, run: Run, output: Output) -> None:
     if refusals:
         _open(session, request, cast)
         _withhold(session, run, request, output, refusals[0].reason)
-    elif _enough(session, output, cast):
+    elif _enough(session, request, output, cast):
         _open(session, request, cast)
         plan = _plan(output, [_Wish.cast(vote) for vote in cast])
         said = "\n".join(dict.fromkeys(vote.reason for vote in cast if vote.reason))
@@ -235,12 +236,15 @@ def _put_out(
     return left
 
 
-def _enough(session: Session, output: Output, cast: list[OutputVote]) -> bool:
+def _enough(session: Session, request: Request, output: Output, cast: list[OutputVote]) -> bool:
+    takes = held.takes(session, request, output)
     voters = {vote.reviewer_id for vote in cast if vote.digest == output.digest}
-    counted = voters & people.reviewers_among(session, voters)
-    members = people.members_among(session, output.reviewer_groups, voters)
-    return len(counted) >= max(1, output.votes_needed) and all(
-        counted & members.get(group, frozenset()) for group in output.reviewer_groups
+    return enough(
+        voters,
+        max(1, takes.votes),
+        takes.groups,
+        reviewing=people.reviewers_among(session, voters),
+        members=people.members_among(session, takes.groups, voters),
     )
 
 

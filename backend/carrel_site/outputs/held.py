@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -19,6 +20,7 @@ from carrel_site.datasets.models import Dataset
 from carrel_site.datasets.storage import DigestMismatch
 from carrel_site.events import notices
 from carrel_site.outputs.models import Output
+from carrel_site.requests.allowed import Rule
 from carrel_site.requests.models import Request
 from carrel_site.runs.models import Run
 from carrel_site.site import Site
@@ -57,7 +59,7 @@ def record_code(session: Session, site: Site, run: Run, result: CodeEnded, at: d
         except DigestMismatch as mismatch:
             raise InvalidInput(str(mismatch)) from None
     items = [item.model_dump(mode="json") for item in result.items]
-    votes, groups = _rule(session, request, content)
+    by_rules = rule(policies(session, (one.dataset_id for one in content.data)).values())
     output = Output(
         run_id=run.id,
         state=OutputState.HELD.value,
@@ -65,8 +67,8 @@ def record_code(session: Session, site: Site, run: Run, result: CodeEnded, at: d
         items=items,
         findings=[finding.model_dump(mode="json") for finding in result.findings],
         report=result.report.model_dump(mode="json"),
-        votes_needed=votes,
-        reviewer_groups=groups,
+        votes_needed=by_rules.votes,
+        reviewer_groups=sorted(by_rules.groups.union(request.reviewer_groups)),
         digest=items_digest(site.settings.site_key, run.id, items),
         recorded_at=at,
     )
@@ -75,15 +77,28 @@ def record_code(session: Session, site: Site, run: Run, result: CodeEnded, at: d
     notices.output_held(session, request, run.id)
 
 
-def _rule(session: Session, request: Request, content: CodeContent) -> tuple[int, list[str]]:
+def policies(session: Session, dataset_ids: Iterable[str]) -> dict[str, DatasetPolicy]:
+    """The rules of datasets as they are now, by id."""
+    rows = session.execute(
+        select(Dataset.id, Dataset.policy).where(Dataset.id.in_(set(dataset_ids)))
+    )
+    return {row.id: DatasetPolicy.model_validate(row.policy) for row in rows}
+
+
+def rule(rules: Collection[DatasetPolicy]) -> Rule:
     """How many people a release takes, and of which groups: the strictest of its datasets."""
-    policies = [
-        DatasetPolicy.model_validate(session.get_one(Dataset, one.dataset_id).policy)
-        for one in content.data
-    ]
-    votes = max(policy.release_reviewers or policy.reviewers for policy in policies)
-    groups = {group for policy in policies for group in policy.reviewer_groups}
-    return votes, sorted(groups | set(request.reviewer_groups))
+    votes = max(each.release_reviewers or each.reviewers for each in rules)
+    return Rule(votes, frozenset(group for each in rules for group in each.reviewer_groups))
+
+
+def takes(session: Session, request: Request, output: Output) -> Rule:
+    """What the release of an output takes: while it is held, by the rules of when it was recorded
+    and by those of now, whichever ask more."""
+    recorded = Rule(output.votes_needed, frozenset(output.reviewer_groups))
+    if output.state != OutputState.HELD:
+        return recorded
+    now = rule(policies(session, [request.dataset_id, *request.also_datasets]).values())
+    return Rule(max(recorded.votes, now.votes), recorded.groups | now.groups)
 
 
 def item_path(site: Site, run_id: str, epoch: int, number: int) -> str:

@@ -23,6 +23,7 @@ from carrel_site.core.db import inline
 from carrel_site.core.models import Timestamp
 from carrel_site.datasets import repository as datasets
 from carrel_site.datasets.models import Dataset
+from carrel_site.outputs import held
 from carrel_site.outputs.models import Output, OutputVote
 from carrel_site.requests.models import Request
 from carrel_site.runs.models import Run
@@ -66,6 +67,7 @@ class Listed(NamedTuple):
     votes_needed: int
     voted: bool
     recorded_at: datetime
+    dataset_ids: list[str]
 
 
 def page(
@@ -105,6 +107,7 @@ def page(
             Output.votes_needed,
             _voted(wanted.caller_id),
             Output.recorded_at,
+            func.array_append(Request.also_datasets, Request.dataset_id),
         )
         .join(chosen, chosen.c.run_id == Output.run_id)
         .join(Run, Run.id == Output.run_id)
@@ -113,7 +116,24 @@ def page(
         .join(User, User.id == Request.requester_id)
         .order_by(*_order(wanted))
     )
-    return [Listed(*row) for row in session.execute(query)]
+    return _by_present_rules(session, [Listed(*row) for row in session.execute(query)])
+
+
+def _by_present_rules(session: Session, rows: list[Listed]) -> list[Listed]:
+    """Of what is held: rules that became stricter count."""
+    waiting = [row for row in rows if row.state == OutputState.HELD]
+    if not waiting:
+        return rows
+    rules = held.policies(session, (each for row in waiting for each in row.dataset_ids))
+
+    def needed(row: Listed) -> int:
+        now = held.rule([rules[each] for each in row.dataset_ids])
+        return max(row.votes_needed, now.votes)
+
+    return [
+        row._replace(votes_needed=needed(row)) if row.state == OutputState.HELD else row
+        for row in rows
+    ]
 
 
 def summary(row: Listed) -> HeldSummary:

@@ -43,7 +43,8 @@ class Output(Base):
     report: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     votes_needed: Mapped[int] = mapped_column(server_default="0")
     reviewer_groups: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
-    """What its release takes, as the strictest of its datasets said when it was recorded."""
+    """What its release takes, as the strictest of its datasets said when it was recorded;
+    while it is held, `held.takes` says what it takes."""
     digest: Mapped[str]
     reason: Mapped[str] = mapped_column(server_default="")
     """What its researcher reads beside what people decided of it."""

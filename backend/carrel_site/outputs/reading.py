@@ -80,6 +80,7 @@ def view(session: Session, caller: Caller, row: Row) -> HeldOutput:
     content = CodeContent.model_validate(request.content)
     decided = {item.number: item for item in _decided(session, output.run_id)}
     held_state = OutputState.HELD.value
+    takes = held.takes(session, request, output)
     return HeldOutput(
         run_id=output.run_id,
         request_id=request.id,
@@ -99,8 +100,8 @@ def view(session: Session, caller: Caller, row: Row) -> HeldOutput:
         findings=tuple(Finding.model_validate(finding) for finding in output.findings or ()),
         report=None if output.report is None else RunReport.model_validate(output.report),
         votes=_votes(session, caller, output),
-        votes_needed=output.votes_needed,
-        groups_needed=_groups(session, output),
+        votes_needed=takes.votes,
+        groups_needed=_groups(session, sorted(takes.groups)),
         digest=output.digest,
         reason=output.reason,
         requester=_person(row.requester),
@@ -248,11 +249,11 @@ def _votes(session: Session, caller: Caller, output: Output) -> tuple[ReleaseVot
     )
 
 
-def _groups(session: Session, output: Output) -> tuple[str, ...]:
-    if not output.reviewer_groups:
+def _groups(session: Session, ids: list[str]) -> tuple[str, ...]:
+    if not ids:
         return ()
-    named = group_rows.refs(session, output.reviewer_groups)
-    return tuple(named[g].name if g in named else g for g in output.reviewer_groups)
+    named = group_rows.refs(session, ids)
+    return tuple(named[g].name if g in named else g for g in ids)
 
 
 def _person(user: User) -> Person:

@@ -18,6 +18,7 @@ from carrel_site.ledger.journal import read_journal
 from tests.factories import make_member
 from tests.fixtures.site import AppSite
 from tests.site.code.conftest import TABLE, CodeSite
+from tests.site.code.test_asking import set_policy
 
 
 @pytest.fixture
@@ -48,6 +49,26 @@ def test_it_takes_as_many_as_the_rule_says(held: tuple[CodeSite, str]) -> None:
     assert code.decide(code.other, run_id).json()["state"] == "released"
     reply = code.decide(code.app.owner, run_id)
     assert (reply.status_code, reply.json()["code"]) == (409, "invalid_transition")
+
+
+def test_a_stricter_rule_counts_for_what_is_held(held: tuple[CodeSite, str]) -> None:
+    code, run_id = held
+    group = code.ok(code.app.owner, "POST", "/groups", json={"name": "Ethics"})["id"]
+    assert code.decide(code.app.reviewer, run_id).is_success
+    set_policy(code, code.strict, release_reviewers=3, reviewer_groups=[group])
+    shown = code.shown(run_id, code.other)
+    assert (shown["votes_needed"], shown["groups_needed"]) == (3, ["Ethics"])
+    (row,) = code.ok(code.other, "GET", "/outputs", params={"to_decide": True})["items"]
+    assert row["votes_needed"] == 3
+    assert code.decide(code.other, run_id).json()["state"] == "held"
+    code.ok(code.app.owner, "PUT", f"/groups/{group}/members/{code.app.owner.id}")
+    assert code.decide(code.app.owner, run_id).json()["state"] == "released"
+
+
+def test_a_laxer_rule_does_not(held: tuple[CodeSite, str]) -> None:
+    code, run_id = held
+    set_policy(code, code.strict, release_reviewers=1)
+    assert code.decide(code.app.reviewer, run_id).json()["state"] == "held"
 
 
 def test_votes_are_blind_until_it_is_decided(held: tuple[CodeSite, str]) -> None:
