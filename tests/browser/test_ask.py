@@ -1,10 +1,7 @@
 """The Ask page: from a question being typed to its answer, and all that may stand in between."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
 from tests.browser.asking import account, make_dataset
 from tests.browser.conftest import NARROW
+from tests.browser.copied import run_python
 from tests.browser.guard import Guard
 from tests.browser.people import PASSWORD, ConsoleSite
 from tests.browser.questions import set_terms
@@ -101,26 +99,6 @@ def test_asked_approved_at_once_and_answered(
     printed = run_python(page, answer(page), console, tmp_path)
     assert "nothing: it was asked before" in printed
     assert account(console, survey)["charges"] == spent
-
-
-def run_python(page: Page, part: Locator, console: ConsoleSite, folder: Path) -> str:
-    """What the copied code prints, run by itself with the researcher's key."""
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    part.get_by_role("button", name="Copy as Python").click()
-    expect(part.get_by_role("button", name="Copied")).to_be_visible()
-    script = folder / "copied.py"
-    script.write_text(page.evaluate("navigator.clipboard.readText()"))
-    key = console.api(Role.RESEARCHER).headers["Authorization"].removeprefix("Bearer ")
-    ran = subprocess.run(
-        [sys.executable, "-P", str(script)],
-        env=os.environ | {"CARREL_API_KEY": key},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
 
 
 def test_asked_again_costs_nothing(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,6 +10,7 @@ from playwright.sync_api import Page, expect
 from carrel_protocol.api.common import Role
 from tests.browser.accessible import check_accessible, check_fits
 from tests.browser.conftest import NARROW
+from tests.browser.copied import run_python
 from tests.browser.guard import Guard
 from tests.browser.people import ConsoleSite
 from tests.browser.programs import answered, ready
@@ -36,6 +38,7 @@ def ask(site: ConsoleSite, purpose: str, **changes: object) -> dict[str, object]
         "files": [{"path": "mean_age.py", "text": SOURCE}],
         "blocks": 2,
         "output": {"lower": [0], "upper": [100]},
+        "wall_seconds": 5,  # so that a run of two blocks is public after 25.6 s
         "target": {"kind": "epsilon", "epsilon": 1.0},
         "purpose": purpose,
     } | changes
@@ -185,7 +188,7 @@ def test_written_priced_tried_sent_returned_edited_and_answered(
 
 
 def test_its_program_and_price_are_read_before_a_vote_and_its_numbers_shown_after(
-    console: ConsoleSite, signed_in: Callable[..., Page]
+    console: ConsoleSite, signed_in: Callable[..., Page], tmp_path: Path
 ) -> None:
     request = ask(console, "The mean age, privately")
     page = signed_in(Role.REVIEWER, f"/requests/{request['id']}")
@@ -203,23 +206,14 @@ def test_its_program_and_price_are_read_before_a_vote_and_its_numbers_shown_afte
     expect(values.get_by_text("Number 1")).to_be_visible(timeout=120_000)
     expect(page.get_by_text("Intervals hold the mean over blocks 95 %")).to_be_visible()
     check_accessible(page)
+    mine = signed_in(Role.RESEARCHER, f"/requests/{request['id']}")
+    assert "mean over blocks" in run_python(mine, mine, console, tmp_path)
 
 
 def test_a_median_is_told_from_a_mean_and_shown_with_its_ranks(
     console: ConsoleSite, signed_in: Callable[..., Page]
 ) -> None:
-    asked = {
-        "dataset": "visits",
-        "entry": {"kind": "function", "path": "mean_age.py", "name": "mean_age"},
-        "files": [{"path": "mean_age.py", "text": SOURCE}],
-        "blocks": 2,
-        "output": {"lower": [0], "upper": [100]},
-        "aggregate": "median",
-        "target": {"kind": "epsilon", "epsilon": 1.0},
-        "purpose": "The middle of mean ages",
-    }
-    request = answered(console.api(Role.RESEARCHER).post("/black_box_requests", json=asked))
-
+    request = ask(console, "The middle of mean ages", aggregate="median")
     page = signed_in(Role.REVIEWER, f"/requests/{request['id']}", NARROW)
     expect(page.get_by_text("the median of each number")).to_be_visible()
     page.get_by_role("radio", name="Approve").check()

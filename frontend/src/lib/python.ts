@@ -51,6 +51,17 @@ for name, value in released.items():
 `;
 }
 
+/** A black box's answer, as the Python client fetches it. */
+export function boxResultAsPython(request: string, site: string): string {
+  return `import carrel
+
+# Your API key is read from the environment: CARREL_API_KEY.
+site = carrel.connect(${quoted(site)})
+result = site.requests[${quoted(request)}].wait()
+print(result)
+`;
+}
+
 function number(value: number): string {
   return String(value); // what JavaScript writes, Python reads: 0.1, 1e-7
 }

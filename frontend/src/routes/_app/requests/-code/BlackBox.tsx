@@ -1,9 +1,11 @@
 import type { BlackBoxRequest } from "@/api/requests";
+import { CopyButton } from "@/components/CopyButton";
 import { DataTable, type DataColumn } from "@/components/DataTable";
 import { RunEnded } from "@/components/result/RunEnded";
 import { RunProgress } from "@/components/result/RunProgress";
 import { Section } from "@/components/Section";
 import { formatNumber, formatShare } from "@/lib/format";
+import { boxResultAsPython } from "@/lib/python";
 import { saysMore } from "../-words";
 import { BlackBoxEdit } from "./BlackBoxEdit";
 import { BlackBoxInWords, NAME, numbersOf, type OneNumber } from "./BlackBoxInWords";
@@ -86,6 +88,12 @@ function Answer({ request }: { request: BlackBoxRequest }) {
             ? `Each value lies between the blocks’ values of these ranks, in ascending order, ${confidence} of the time. That covers the noise only: neither how far those are from each other, nor how far the median over blocks is from what all the data would give.`
             : `Intervals hold the mean over blocks ${confidence} of the time. They cover the noise only, not how far that mean is from what all the data would give.`}
         </p>
+        <div className={classes.actions}>
+          <CopyButton
+            value={boxResultAsPython(request.id, location.origin)}
+            label="Copy as Python"
+          />
+        </div>
       </div>
     </Section>
   );
