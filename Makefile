@@ -93,7 +93,7 @@ system-packages:
 	@scripts/system-packages
 
 test: $(VENV)/.dev $(CONSOLE) system-packages
-	$(RUN) pytest -n $(JOBS) --dist loadfile -m "not long" $(ARGS)
+	$(RUN) pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 attacks: $(VENV)/.dev system-packages
 	PYTHONPATH=. $(RUN) tests.security.table

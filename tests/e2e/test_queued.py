@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ WARM_UP = Wave(
     cancelled_waiting=1,
     cancelled_running=1,
     made_up={"table": 10, "raise": 1},
+)
+THIRTY = Wave(
+    ends={"table": 6, "raise": 1, "exit": 1, "memory": 1, "output": 1, "orphan": 1, "files": 1},
+    out_of_time=1,
+    cancelled_waiting=4,
+    cancelled_running=3,
+    made_up={"table": 5, "raise": 1, "memory": 1, "exit": 1, "orphan": 1, "output": 1},
 )
 TWO_HUNDRED = Wave(
     ends={"table": 78, "raise": 12, "exit": 8, "memory": 8, "output": 8, "orphan": 8, "files": 8},
@@ -170,11 +178,10 @@ def _check(queue: Queue, wave: Wave, place: Path) -> None:
     expected = {run: queue.wanted.get(run, "cancelled") for run in runs}
     assert {run: how for run, how in ended.items() if how != expected[run]} == {}
     assert len(ended) == wave.runs
-    assert (after.descriptors - before.descriptors, before.descriptors - after.descriptors) == (
-        Counter(),
-        Counter(),
-    )
-    assert after == before
+    assert after.descriptors - before.descriptors == Counter()
+    # The broker forgot all once. What an API had open to wait for it goes when Python collects it.
+    assert set(before.descriptors - after.descriptors) <= {"api: anon_inode:[eventpoll]"}
+    assert replace(after, descriptors=before.descriptors) == before
     # Of what lies beside the data, all is named by an output that is held.
     assert set(Storage(fleet.settings.storage_dir).returned()) == queue.held()
 
@@ -185,6 +192,13 @@ def _check(queue: Queue, wave: Wave, place: Path) -> None:
     assert list((place / "tmp").iterdir()) == []
 
 
+@pytest.mark.timeout(600)
+def test_thirty_runs_queued_at_once_end_and_leave_nothing(queue: Queue, place: Path) -> None:
+    assert THIRTY.runs == 30
+    _check(queue, THIRTY, place)
+
+
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_two_hundred_runs_queued_at_once_end_and_leave_nothing(queue: Queue, place: Path) -> None:
     assert TWO_HUNDRED.runs == 200
