@@ -12,7 +12,8 @@ import pytest
 import carrel
 from carrel_protocol.jobs import CodeJob, MockCodeJob
 from tests.fixtures.site import served
-from tests.site.code.conftest import CodeSite, code
+from tests.site.code.code_site import CodeSite
+from tests.site.code.conftest import code
 
 __all__ = ["code"]
 

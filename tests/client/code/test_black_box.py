@@ -11,8 +11,8 @@ from carrel_protocol.api.code import Review
 from carrel_protocol.black_box import BlackBoxContent
 from tests.client.code.conftest import Online
 from tests.client.code.test_code import mock_item
-from tests.site.code.conftest import admit
-from tests.site.code.test_black_boxes import Boxes
+from tests.site.code.boxes import Boxes
+from tests.site.code.code_site import admit
 
 OLD = 65
 

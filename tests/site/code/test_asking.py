@@ -9,24 +9,7 @@ import pytest
 from carrel_protocol.api.datasets import BudgetLimits, DatasetPolicy
 from carrel_site.datasets import mocks
 from tests.factories import make_access, make_dataset, make_population, make_version
-from tests.site.code.conftest import REPORT, SOURCE, CodeSite
-
-
-def problem(reply: httpx.Response) -> tuple[int, str]:
-    return reply.status_code, reply.json()["code"]
-
-
-def set_policy(code: CodeSite, name: str, **changes: Any) -> None:
-    dataset = code.call(code.app.owner, "GET", f"/datasets/{name}")
-    reply = code.call(
-        code.app.owner,
-        "PATCH",
-        f"/datasets/{name}",
-        json={"policy": dataset.json()["policy"] | changes},
-        headers={"If-Match": dataset.headers["etag"]},
-    )
-    assert reply.is_success, reply.text
-
+from tests.site.code.code_site import REPORT, SOURCE, CodeSite, problem, set_policy
 
 BAD: dict[str, dict[str, Any]] = {
     "the entry is no file": {"entry": {"kind": "script", "path": "other.py"}},

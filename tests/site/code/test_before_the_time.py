@@ -15,7 +15,7 @@ from carrel_protocol.api.common import Role
 from carrel_site.events.wakeups import TOLD
 from tests.factories import Member, make_access, make_member
 from tests.fixtures.statements import statements
-from tests.site.code.conftest import CodeSite
+from tests.site.code.code_site import CodeSite
 
 LONG = {"wall_seconds": 3000, "cpu_seconds": 10}
 """Public after an hour and more: nothing of these tests is by the clock."""

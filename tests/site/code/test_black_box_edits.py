@@ -11,16 +11,10 @@ from carrel_protocol.api.common import Role
 from carrel_protocol.api.datasets import DatasetPolicy
 from carrel_site.requests.models import Request
 from tests.factories import make_member
-from tests.site.code.conftest import REPORT, SOURCE, admit, report_of
-from tests.site.code.test_asking import problem, set_policy
-from tests.site.code.test_black_boxes import VECTOR, Boxes, refused
+from tests.site.code.boxes import VECTOR, Boxes, refused
+from tests.site.code.code_site import REPORT, SOURCE, problem, report_of, set_policy
 
 OTHER = SOURCE.replace(">=", ">")
-
-
-@pytest.fixture
-def boxes(code: Any) -> Boxes:
-    return Boxes(code, admit(code.app, "boxer", "black_box"))
 
 
 def asked(boxes: Boxes, **changes: Any) -> Any:

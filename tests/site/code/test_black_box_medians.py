@@ -14,15 +14,9 @@ from carrel_site.pricing.deadlines import black_box_deadline_ms
 from carrel_site.pricing.errors import QueryNotAllowed
 from carrel_site.pricing.price import cost_of_claims
 from carrel_worker.mechanisms.choice import check_choice
-from tests.site.code.conftest import CodeSite, admit
-from tests.site.code.test_black_boxes import VECTOR, Boxes
+from tests.site.code.boxes import VECTOR, Boxes
 
 ORDERS = (2000, 9000)
-
-
-@pytest.fixture
-def boxes(code: CodeSite) -> Boxes:
-    return Boxes(code, admit(code.app, "boxer", "black_box"))
 
 
 def median(**changes: Any) -> dict[str, Any]:

@@ -17,8 +17,7 @@ from carrel_site.audit.verify import verify_site
 from carrel_site.ledger.journal import read_journal
 from tests.factories import make_member
 from tests.fixtures.site import AppSite
-from tests.site.code.conftest import TABLE, CodeSite
-from tests.site.code.test_asking import set_policy
+from tests.site.code.code_site import TABLE, CodeSite, set_policy
 
 
 @pytest.fixture

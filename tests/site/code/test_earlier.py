@@ -6,7 +6,7 @@ import pytest
 
 from carrel_protocol.api.common import Role
 from tests.factories import make_access, make_member
-from tests.site.code.conftest import SOURCE, CodeSite
+from tests.site.code.code_site import SOURCE, CodeSite
 
 LATER = [{"path": "analysis.py", "text": SOURCE + "# a word more\n"}]
 REACH = {"bounds": {"age_from": {"kind": "number", "lower": 0, "upper": 90}}, "runs": 5, "days": 3}

@@ -10,10 +10,8 @@ import pytest
 from carrel_site.cli.checks.services import service_findings
 from carrel_site.embedded.site import NotAlone, running_site
 from tests.embedded.running import START_SECONDS, start_up
-from tests.site.code.conftest import CodeSite, admit
-from tests.site.code.test_black_boxes import Boxes, automatic, boxes
-
-__all__ = ["boxes"]  # a fixture
+from tests.site.code.boxes import Boxes, automatic
+from tests.site.code.code_site import CodeSite, admit
 
 
 def exclusive(boxes: Boxes, *, on: bool) -> None:

@@ -5,7 +5,7 @@ import json
 
 import httpx
 
-from tests.site.code.conftest import REPORT, TABLE, CodeSite, item
+from tests.site.code.code_site import REPORT, TABLE, CodeSite, item
 
 
 def test_from_the_asking_to_what_leaves(code: CodeSite) -> None:

@@ -13,9 +13,8 @@ from carrel_site.code import reach
 from carrel_site.core.clock import now
 from tests.factories import make_access, make_dataset, make_version
 from tests.fixtures.hand_worker import HandWorker
-from tests.site.code.conftest import CodeSite, admit
-from tests.site.code.test_asking import set_policy
-from tests.site.code.test_black_boxes import Boxes
+from tests.site.code.boxes import Boxes
+from tests.site.code.code_site import CodeSite, admit, set_policy
 from tests.site.code.test_reach import REACH, again
 
 KINDS = ("query", "code", "black_box")

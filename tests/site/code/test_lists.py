@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.factories import Member
-from tests.site.code.conftest import SOURCE, CodeSite
+from tests.site.code.code_site import SOURCE, CodeSite
 
 
 def listed(code: CodeSite, who: Member, dataset: str, limit: int = 50, **query: Any) -> list[str]:

@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from carrel_protocol.code import ChoiceBound, NumberBound
 from carrel_site.code import reach
-from tests.site.code.conftest import CodeSite
-from tests.site.code.test_asking import set_policy
+from tests.site.code.code_site import CodeSite, set_policy
 
 AGES = {"kind": "number", "lower": 18, "upper": 90, "whole": True}
 REACH = {"bounds": {"age_from": AGES}, "runs": 3, "days": 30}

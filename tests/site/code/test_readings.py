@@ -13,7 +13,7 @@ from carrel_protocol.api.code import CodeFinding
 from carrel_site.code import analysis, readings
 from carrel_site.code.readings import Findings, Readings, ReadingsBusy
 from tests.embedded.procs import eventually
-from tests.site.code.conftest import SOURCE, CodeSite
+from tests.site.code.code_site import SOURCE, CodeSite
 
 
 def finding(rule: str = "file") -> CodeFinding:

@@ -16,8 +16,8 @@ from sqlalchemy.exc import ProgrammingError
 
 from carrel_protocol.code import CodeContent
 from carrel_site.runs.beat import duties
-from tests.site.code.conftest import TABLE as ROWS
-from tests.site.code.conftest import CodeSite, item, report_of
+from tests.site.code.code_site import TABLE as ROWS
+from tests.site.code.code_site import CodeSite, item, report_of
 
 SWAPS: dict[str, Callable[[dict[str, Any]], None]] = {
     "code": lambda c: c["files"][0].update(text="def work(df, age_from):\n    return df\n"),
