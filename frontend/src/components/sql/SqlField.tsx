@@ -2,12 +2,13 @@ import { Skeleton } from "@mantine/core";
 import { lazy, Suspense, useId, useImperativeHandle, useRef, type ReactNode } from "react";
 
 import type { FieldError } from "@/api/problem";
-import type { EditorHandle, EditorProps } from "./SqlEditor";
+import type { EditorHandle } from "../editor/Editor";
+import type { SqlEditorProps } from "./SqlEditor";
 import classes from "./SqlField.module.css";
 
 const SqlEditor = lazy(() => import("./SqlEditor"));
 
-interface Props extends Omit<EditorProps, "describedBy"> {
+interface Props extends Omit<SqlEditorProps, "describedBy"> {
   label: string;
   /** Buttons to the right of the label. */
   tools?: ReactNode;

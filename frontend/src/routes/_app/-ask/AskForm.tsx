@@ -7,7 +7,7 @@ import { CopyButton } from "@/components/CopyButton";
 import { ErrorNote } from "@/components/ErrorState";
 import { DraftNotice } from "@/components/FormSection";
 import { Note } from "@/components/Note";
-import type { EditorHandle } from "@/components/sql/SqlEditor";
+import type { EditorHandle } from "@/components/editor/Editor";
 import { SqlField } from "@/components/sql/SqlField";
 import { Terms, termsOpen } from "@/components/Terms";
 import { useDraft } from "@/hooks/useDraft";
@@ -112,7 +112,7 @@ export function AskForm({ dataset, picker, load, onAsked }: Props) {
                 ? "Write a question first, or choose an example."
                 : undefined
             }
-            onSend={ask}
+            onSubmit={ask}
             hint={`${id}-hint`}
           />
           <div className={classes.examples}>

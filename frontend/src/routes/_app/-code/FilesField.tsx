@@ -1,7 +1,7 @@
 import { Button, Group, Skeleton, Tabs, TextInput } from "@mantine/core";
 import { lazy, Suspense, useEffect, useId, useRef, useState } from "react";
 
-import type { CodeEditorHandle } from "@/components/code/CodeEditor";
+import type { EditorHandle } from "@/components/editor/Editor";
 import { Icon } from "@/components/Icon";
 import classes from "./Code.module.css";
 import type { LineError, ProgramForm, Wrong } from "./form";
@@ -26,7 +26,7 @@ export function FilesField({ form, change, wrong, error, onRun }: Props) {
   const [shown, setShown] = useState(0);
   const at = Math.min(shown, files.length - 1);
   const file = files[at];
-  const editor = useRef<CodeEditorHandle>(null);
+  const editor = useRef<EditorHandle>(null);
   const here = error && file && error.path === file.path ? error : null;
 
   useEffect(() => {
@@ -87,7 +87,7 @@ export function FilesField({ form, change, wrong, error, onRun }: Props) {
                 value={each.text}
                 onChange={(text) => edit({ text })}
                 errors={errors}
-                onRun={onRun}
+                onSubmit={onRun}
                 describedBy={`${id}-hint ${id}-errors`}
               />
             </Suspense>

@@ -99,7 +99,7 @@ export function EditForm({ request, onDone }: { request: QuestionRequest; onDone
           dataset={dataset.data}
           errors={errors}
           missing={fields.sql.trim() === "" ? "Write a question first." : undefined}
-          onSend={send}
+          onSubmit={send}
         />
       </div>
       <Group align="flex-end" gap="md">
