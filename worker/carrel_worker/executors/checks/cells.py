@@ -29,7 +29,7 @@ def small_cells(grid: Grid, privates: Iterable[Private], least: int) -> Iterator
         yield grid.finding(
             "small_cells",
             "alarm" if sure else "warning",
-            f"{len(below)} whole numbers from 1 to {least - 1}"
+            f"{len(below)} whole {'number' if len(below) == 1 else 'numbers'} from 1 to {least - 1}"
             + ("" if sure else ", which may be counts")
             + ": somebody may be found in so small a group.",
             list(dict.fromkeys(cell for cell, _ in below)),

@@ -169,18 +169,22 @@ def _digits(result: Result, grid: Grid, told: list[_Sought]) -> Iterator[Finding
         yield grid.finding(
             "unrounded",
             "warning",
-            f"{len(full) + tensors} numbers have more than {FULL_DIGITS} significant digits, all "
-            "that they can hold. The last ones mean nothing, and may carry anything: round them.",
+            f"{_counted(len(full) + tensors)} more than {FULL_DIGITS} significant digits, all a "
+            "number can hold. The last ones mean nothing, and may carry anything: round them.",
             [each.cell for each in full if each.cell],
         )
     if many:
         yield grid.finding(
             "unrounded",
             "note",
-            f"{len(many)} numbers have more than {MANY_DIGITS} significant digits. Rounding them "
-            "costs a reader nothing, and hides what their last digits may carry.",
+            f"{_counted(len(many))} more than {MANY_DIGITS} significant digits. Rounding costs a "
+            "reader nothing, and hides what the last digits may carry.",
             [each.cell for each in many if each.cell],
         )
+
+
+def _counted(numbers: int) -> str:
+    return "1 number has" if numbers == 1 else f"{numbers} numbers have"
 
 
 def _tensors(result: Result) -> list[NDArray[Any]]:

@@ -23,7 +23,10 @@ export function History({ onLoad }: Props) {
   const list = useInfiniteQuery(
     cursorList(["requests", "mine", "ask"], (cursor, signal) =>
       unwrap(
-        api.GET("/api/v1/requests", { params: { query: { mine: true, limit: 20, cursor } }, signal }),
+        api.GET("/api/v1/requests", {
+          params: { query: { mine: true, kind: "query", limit: 20, cursor } },
+          signal,
+        }),
       ),
     ),
   );
