@@ -23,7 +23,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, load_only
 
-from carrel_protocol.api.datasets import AskKind
 from carrel_protocol.api.requests import RequestState
 from carrel_site.accounts.models import User
 from carrel_site.core.db import inline
@@ -54,7 +53,6 @@ class Wanted:
     voter: str | None = None
     """The person whose vote they wait for."""
     states: tuple[RequestState, ...] = ()
-    kind: AskKind | None = None
     dataset: str | None = None
     """By id or name: of requests that are given several, each."""
     requester: str | None = None
@@ -178,8 +176,6 @@ def _conditions(session: Session, wanted: Wanted) -> list[ColumnElement[bool]] |
     ]
     if wanted.states:
         conditions.append(Request.state.in_([inline(state.value) for state in wanted.states]))
-    if wanted.kind is not None:
-        conditions.append(Request.kind == inline(wanted.kind))
     if wanted.voter is not None:
         conditions += waiting.waits_for(wanted.voter)
     if wanted.requester is not None:

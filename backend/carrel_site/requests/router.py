@@ -6,7 +6,7 @@ from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from carrel_protocol.api.common import Page
-from carrel_protocol.api.datasets import AskKind, CommentText
+from carrel_protocol.api.datasets import CommentText
 from carrel_protocol.api.requests import (
     Comment,
     Decision,
@@ -86,7 +86,6 @@ def list_(
     mine: Annotated[bool, Query(description="Your own alone.")] = False,
     to_review: Annotated[bool, Query(description="Those that wait for your vote.")] = False,
     state: Annotated[list[RequestState] | None, Query(max_length=8)] = None,
-    kind: Annotated[AskKind | None, Query(description="What was asked.")] = None,
     dataset: Annotated[Filter, Query(description="Its id or name.")] = None,
     requester: Annotated[Filter, Query(description="Their id or e-mail.")] = None,
     q: Annotated[Filter, Query(description="Words of the purpose, or the request's id.")] = None,
@@ -100,7 +99,6 @@ def list_(
         mine=caller.user_id if mine else None,
         voter=caller.user_id if to_review else None,
         states=tuple(state or ()),
-        kind=kind,
         dataset=dataset,
         requester=requester,
         text=q,

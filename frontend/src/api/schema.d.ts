@@ -13961,8 +13961,6 @@ export interface operations {
                 /** @description Those that wait for your vote. */
                 to_review?: boolean;
                 state?: components["schemas"]["RequestState"][] | null;
-                /** @description What was asked. */
-                kind?: ("query" | "code" | "black_box") | null;
                 /** @description Its id or name. */
                 dataset?: string | null;
                 /** @description Their id or e-mail. */

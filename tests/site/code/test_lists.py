@@ -60,18 +60,6 @@ def test_other_conditions_hold_under_each(code: CodeSite) -> None:
         assert listed(code, code.app.reviewer, dataset, mine=True) == []
 
 
-def test_questions_are_told_from_code(code: CodeSite) -> None:
-    program = code.asked()["id"]
-    sql = f"SELECT COUNT(*) AS n FROM {code.data}"
-    asked = {"dataset": code.data, "sql": sql, "target": {"kind": "epsilon", "epsilon": 0.1}}
-    question = code.ok(code.app.researcher, "POST", "/requests", json=asked)["id"]
-    for who in (code.app.researcher, code.app.reviewer):
-        assert listed(code, who, code.data) == [question, program]
-        assert listed(code, who, code.data, kind="query") == [question]
-        assert listed(code, who, code.data, kind="code") == [program]
-        assert listed(code, who, code.data, kind="black_box") == []
-
-
 def test_runs_on_made_up_rows_take_no_place_among_the_sites_runs(code: CodeSite) -> None:
     run = code.approved()["run"]["id"]
     for age in (20, 21, 22):

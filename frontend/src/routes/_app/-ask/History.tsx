@@ -18,15 +18,13 @@ interface Props {
   onLoad: (request: string) => void;
 }
 
-/** One's own questions, of every dataset, newest first. */
+/** What one asked, of every dataset, newest first. A question goes back into the form; a program is
+    shown where it stands. */
 export function History({ onLoad }: Props) {
   const list = useInfiniteQuery(
     cursorList(["requests", "mine", "ask"], (cursor, signal) =>
       unwrap(
-        api.GET("/api/v1/requests", {
-          params: { query: { mine: true, kind: "query", limit: 20, cursor } },
-          signal,
-        }),
+        api.GET("/api/v1/requests", { params: { query: { mine: true, limit: 20, cursor } }, signal }),
       ),
     ),
   );
@@ -37,7 +35,11 @@ export function History({ onLoad }: Props) {
       columns={columns}
       list={list}
       rowKey={(row) => row.id}
-      rowLink={(row) => ({ to: "/ask", search: { dataset: row.dataset, request: row.id } as never })}
+      rowLink={(row) =>
+        row.kind === "query"
+          ? { to: "/ask", search: { dataset: row.dataset, request: row.id } as never }
+          : { to: "/requests/$request", params: { request: row.id } as never }
+      }
       empty={
         <EmptyState title="You have not asked anything yet">
           Each question you ask stands here with what became of it. Asking the same again costs
@@ -69,16 +71,17 @@ function columnsOf(onLoad: Props["onLoad"]): DataColumn<Row>[] {
     {
       id: "again",
       header: "Again",
-      cell: (row) => (
-        <Button
-          variant="default"
-          size="compact-sm"
-          aria-label={`Write again: ${row.in_words}`}
-          onClick={() => onLoad(row.id)}
-        >
-          Write again
-        </Button>
-      ),
+      cell: (row) =>
+        row.kind === "query" && (
+          <Button
+            variant="default"
+            size="compact-sm"
+            aria-label={`Write again: ${row.in_words}`}
+            onClick={() => onLoad(row.id)}
+          >
+            Write again
+          </Button>
+        ),
     },
   ];
 }
