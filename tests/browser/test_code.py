@@ -193,6 +193,18 @@ def test_limits_above_the_environments_are_refused_at_their_field(
     check_accessible(page)
 
 
+def test_a_program_is_not_written_again_as_a_question(
+    console: ConsoleSite, signed_in: Callable[..., Page]
+) -> None:
+    request = ask_code(console, "Among the questions")
+    page = signed_in(Role.RESEARCHER, "/ask")
+    row = page.get_by_role("row").filter(has=page.locator(f"a[href$='{request['id']}']"))
+    expect(row).to_have_count(1)
+    expect(row.get_by_role("button", name=re.compile("Write again"))).to_have_count(0)
+    row.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1, name="Among the questions")).to_be_visible()
+
+
 def test_on_a_small_screen(console: ConsoleSite, signed_in: Callable[..., Page]) -> None:
     request = ask_code(console, "Small", COUNTS + f"# {'a long remark ' * 20}\n")
     for role, path in (

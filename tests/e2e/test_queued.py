@@ -179,8 +179,11 @@ def _check(queue: Queue, wave: Wave, place: Path) -> None:
     assert {run: how for run, how in ended.items() if how != expected[run]} == {}
     assert len(ended) == wave.runs
     assert after.descriptors - before.descriptors == Counter()
-    # The broker forgot all once. What an API had open to wait for it goes when Python collects it.
-    assert set(before.descriptors - after.descriptors) <= {"api: anon_inode:[eventpoll]"}
+    # Of three that the broker's client opens for an API's first message, one goes only when Python
+    # collects its garbage, whenever that is.
+    apis = sum(name.startswith("api") for name in before.processes)
+    collected = Counter({"api: anon_inode:[eventpoll]": apis})
+    assert before.descriptors - after.descriptors <= collected
     assert replace(after, descriptors=before.descriptors) == before
     # Of what lies beside the data, all is named by an output that is held.
     assert set(Storage(fleet.settings.storage_dir).returned()) == queue.held()

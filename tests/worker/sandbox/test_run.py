@@ -306,5 +306,5 @@ def work():
 def test_the_time_of_every_process_is_counted(sandbox: Sandbox) -> None:
     outcome = sandbox.run(function(OF_EACH, LIMITS.model_copy(update={"processes": 250})))
     assert values(outcome)["result"] == 1
-    # A hundred processes of 20 ms each. Nobody waited for any of them.
-    assert outcome.cpu_ms > 1000
+    # A hundred processes of 20 ms each, half of them orphans. Nobody waited for any of them.
+    assert outcome.cpu_ms > 1500
